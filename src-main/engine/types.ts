@@ -1,0 +1,56 @@
+// The words of the engine layer. Type-only, so that every part of the installer and the backends can share them.
+import type * as TensorFlowCore from '@tensorflow/tfjs-core'
+
+export type EngineId = 'tensorflow-cpu' | 'wasm'
+
+export interface EngineStatus {
+  id: EngineId
+  available: boolean
+  /** One sentence for people: why it can run, or what to do so that it can. */
+  reason: string
+  device: string
+  version: string
+}
+
+export interface Engine {
+  id: EngineId
+  name: string
+  device: string
+  version: string
+  /** Why this engine runs, in a sentence. */
+  reason: string
+  tf: typeof TensorFlowCore
+  /** TensorFlow's native binding (`executeOp`, `createTensor`, …); absent on WASM. */
+  binding?: unknown
+  /** Removes the backend from tfjs in this thread. Dispose of your tensors first. */
+  close(): void
+}
+
+export type InstallPhase = 'wait' | 'find' | 'download' | 'verify' | 'unpack' | 'compile' | 'test'
+
+export interface InstallProgress {
+  phase: InstallPhase
+  done: number
+  /** 0 where the end is not known. */
+  total: number
+  unit: 'bytes' | 'steps'
+  message: string
+}
+
+export interface EngineOptions {
+  /** Folder of installed engines; the person's own by default. */
+  home?: string
+  /** A binding that was compiled beforehand: a packaged app ships one, because a desktop has no compiler. */
+  prebuiltBinding?: string
+  /** Folder of the .wasm files; found beside the npm package by default. */
+  wasmFolder?: string
+}
+
+export interface InstallOptions extends EngineOptions {
+  onProgress?: (progress: InstallProgress) => void
+  signal?: AbortSignal
+  /** A wheel file that the person already has. */
+  wheelFile?: string
+  /** A package index to ask instead of the one that pip is set up for. */
+  indexUrl?: string
+}
