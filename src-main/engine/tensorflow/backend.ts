@@ -1,0 +1,45 @@
+// TensorFlow as a tfjs backend, built from the npm package's parts with a binding loaded from the engine folder:
+// the package's own entry looks for the binding inside node_modules only.
+import * as tf from '@tensorflow/tfjs-core'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import util from 'node:util'
+import { bindingFileName } from './binding-source'
+
+const require = createRequire(import.meta.url)
+
+export const tensorFlowBackendName = 'tensorflow'
+
+interface TensorFlowBinding {
+  readonly TF_Version: string
+  isUsingGpuDevice(): boolean
+}
+
+interface BackendModule {
+  NodeJSKernelBackend: new (binding: unknown, packageName: string) => tf.KernelBackend
+}
+
+/** tfjs-node calls two helpers that newer Nodes (and Electron's) no longer have. */
+function restoreNodeHelpers(): void {
+  const target = util as unknown as Record<string, unknown>
+  target.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
+  target.isArray ??= Array.isArray
+}
+
+/** Loads the binding from `folder` and makes TensorFlow the active backend of this thread. */
+export function startTensorFlow(folder: string): { binding: TensorFlowBinding; version: string } {
+  restoreNodeHelpers()
+  const binding = require(join(folder, bindingFileName)) as TensorFlowBinding
+  // Required, not imported: these files are CommonJS and must share their tfjs-core with the import above.
+  require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js')
+  const { NodeJSKernelBackend } =
+    require('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js') as BackendModule
+  const known: unknown = tf.findBackendFactory(tensorFlowBackendName)
+  if (known === null)
+    tf.registerBackend(
+      tensorFlowBackendName,
+      () => new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node-gpu'),
+      3,
+    )
+  return { binding, version: binding.TF_Version }
+}

@@ -1,0 +1,100 @@
+// The native binding: where its C++ lies, which version of it this is, and how one compiler call builds it.
+// The binding uses Node-API 8 only, so one build serves every Node and Electron.
+import { createHash } from 'node:crypto'
+import { execFile } from 'node:child_process'
+import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { GyreError } from '#shared/contract/errors'
+import type { Variant } from './variants'
+
+const run = promisify(execFile)
+const require = createRequire(import.meta.url)
+
+export const bindingFileName = 'tfjs_binding.node'
+
+// TensorFlow reads its log level from the process's environment, which a worker thread cannot change from
+// JavaScript; a constructor that runs when the binding is loaded can. A level the person has set stays.
+const quietSource = `#include <cstdlib>
+__attribute__((constructor)) static void gyre_quiet_logs() { setenv("TF_CPP_MIN_LOG_LEVEL", "3", 0); }
+`
+
+const commonFlags = ['-shared', '-fPIC', '-O2', '-std=c++17', '-DNAPI_VERSION=8']
+
+const packageFolder = (name: string): string => dirname(require.resolve(`${name}/package.json`))
+const sourceFolder = (): string => join(packageFolder('@tensorflow/tfjs-node-gpu'), 'binding')
+
+/** Twelve hex digits that change when the binding's source, its flags or the wheel change. */
+export async function bindingHash(variant: Variant, prebuilt?: string): Promise<string> {
+  const hash = createHash('sha256').update(variant.wheel.sha256)
+  if (prebuilt !== undefined) {
+    hash.update(await readFile(prebuilt))
+  } else {
+    const folder = sourceFolder()
+    for (const name of (await readdir(folder)).sort())
+      hash.update(name).update(await readFile(join(folder, name)))
+    hash.update(quietSource).update(commonFlags.join(' '))
+  }
+  return hash.digest('hex').slice(0, 12)
+}
+
+/** The C++ compiler of this machine. Throws `engine-unavailable` with what to install where there is none. */
+export async function findCompiler(env = process.env): Promise<string> {
+  for (const command of [env.CXX, 'g++', 'c++', 'clang++']) {
+    if (!command) continue
+    try {
+      await run(command, ['--version'])
+      return command
+    } catch {
+      // Not this one; the next may be there.
+    }
+  }
+  throw new GyreError(
+    'engine-unavailable',
+    'The TensorFlow engine needs a C++ compiler once, and none was found.',
+    process.platform === 'darwin'
+      ? 'Install one with `xcode-select --install`, then try again.'
+      : 'Install g++ (Debian, Ubuntu: `apt install g++`; Fedora: `dnf install gcc-c++`), then try again.',
+  )
+}
+
+/** Compiles the binding against `includeFolder` into `folder`, linked to the libraries that lie there. */
+export async function compileBinding(
+  variant: Variant,
+  folder: string,
+  includeFolder: string,
+  compiler: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const sources = sourceFolder()
+  const quiet = join(includeFolder, 'gyre_quiet.cc')
+  await writeFile(quiet, quietSource)
+  const names = (await readdir(sources)).filter((name) => name.endsWith('.cc'))
+  const mac = variant.platform === 'darwin'
+  const args = [
+    ...commonFlags,
+    `-I${includeFolder}`,
+    `-I${join(packageFolder('node-api-headers'), 'include')}`,
+    `-I${dirname(sources)}`,
+    ...names.map((name) => join(sources, name)),
+    quiet,
+    ...variant.libraries.map((path) => join(folder, basename(path))),
+    ...(mac ? ['-undefined', 'dynamic_lookup', '-Wl,-rpath,@loader_path'] : ['-Wl,-rpath,$ORIGIN']),
+    '-o',
+    join(folder, bindingFileName),
+  ]
+  try {
+    await run(compiler, args, { signal, maxBuffer: 16 * 1024 * 1024 })
+  } catch (error) {
+    if (signal?.aborted) throw error
+    const detail = (error as { stderr?: string }).stderr ?? String(error)
+    const firstError = detail.split('\n').find((line) => /error/i.test(line)) ?? detail.slice(0, 300)
+    throw new GyreError(
+      'engine-unavailable',
+      `${compiler} could not compile the TensorFlow binding: ${firstError}`,
+      'A C++17 compiler is needed (g++ 8 or clang 7 and newer). Set CXX to choose another one.',
+      { cause: error },
+    )
+  }
+}

@@ -1,0 +1,29 @@
+// tfjs's WebAssembly backend in plain Node: single-threaded (its threaded build starts workers from blob URLs, which
+// Node refuses), always there, several times slower than TensorFlow.
+import { createRequire } from 'node:module'
+import { dirname, sep } from 'node:path'
+import * as tf from '@tensorflow/tfjs-core'
+
+const require = createRequire(import.meta.url)
+
+export const wasmBackendName = 'wasm'
+
+interface WasmModule {
+  setWasmPaths(folder: string): void
+  version_wasm: string
+}
+
+/** tfjs's version, without loading the backend. */
+export function wasmVersion(): string {
+  return (require('@tensorflow/tfjs-backend-wasm/package.json') as { version: string }).version
+}
+
+/** Loads the WASM backend and its kernels; `tf.setBackend('wasm')` starts it. */
+export function prepareWasm(folder?: string): void {
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false)
+  const entry = '@tensorflow/tfjs-backend-wasm'
+  const wasm = require(entry) as WasmModule
+  // In a packaged app the files lie outside the archive, where plain file calls see them.
+  const found = dirname(require.resolve(entry)).replace(`app.asar${sep}`, `app.asar.unpacked${sep}`)
+  wasm.setWasmPaths((folder ?? found) + sep)
+}
