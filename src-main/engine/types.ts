@@ -40,7 +40,7 @@ export interface InstallProgress {
 export interface EngineOptions {
   /** Folder of installed engines; the person's own by default. */
   home?: string
-  /** A binding that was compiled beforehand: a packaged app ships one, because a desktop has no compiler. */
+  /** Folder with the binding compiled beforehand: a packaged app ships it, because a desktop has no compiler. */
   prebuiltBinding?: string
   /** Folder of the .wasm files; found beside the npm package by default. */
   wasmFolder?: string

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import util from 'node:util'
-import { bindingFileName } from './binding-source'
+import { bindingFileName, quietFileName } from './binding-source'
 
 const require = createRequire(import.meta.url)
 
@@ -29,6 +29,7 @@ function restoreNodeHelpers(): void {
 /** Loads the binding from `folder` and makes TensorFlow the active backend of this thread. */
 export function startTensorFlow(folder: string): { binding: TensorFlowBinding; version: string } {
   restoreNodeHelpers()
+  require(join(folder, quietFileName))
   const binding = require(join(folder, bindingFileName)) as TensorFlowBinding
   // Required, not imported: these files are CommonJS and must share their tfjs-core with the import above.
   require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js')

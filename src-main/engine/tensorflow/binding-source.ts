@@ -1,4 +1,4 @@
-// The native binding: where its C++ lies, which version of it this is, and how one compiler call builds it.
+// The native binding: where its C++ lies, which version of it this is, and how a compiler call builds it.
 // The binding uses Node-API 8 only, so one build serves every Node and Electron.
 import { createHash } from 'node:crypto'
 import { execFile } from 'node:child_process'
@@ -13,11 +13,22 @@ const run = promisify(execFile)
 const require = createRequire(import.meta.url)
 
 export const bindingFileName = 'tfjs_binding.node'
+export const quietFileName = 'gyre_quiet.node'
+export const bindingFiles = [bindingFileName, quietFileName] as const
 
-// TensorFlow reads its log level from the process's environment, which a worker thread cannot change from
-// JavaScript; a constructor that runs when the binding is loaded can. A level the person has set stays.
+// TensorFlow writes three lines to stderr while it is being loaded. It can be told not to only before that, natively:
+// what a worker thread writes to its environment never reaches C. So a tiny module is loaded first, linked to the
+// framework library alone. A log level that the person has set is left as it is.
 const quietSource = `#include <cstdlib>
-__attribute__((constructor)) static void gyre_quiet_logs() { setenv("TF_CPP_MIN_LOG_LEVEL", "3", 0); }
+#include <node_api.h>
+#include "absl/log/globals.h"
+NAPI_MODULE_INIT() {
+  if (std::getenv("TF_CPP_MIN_LOG_LEVEL") == nullptr) {
+    setenv("TF_CPP_MIN_LOG_LEVEL", "3", 0);
+    absl::SetMinLogLevel(absl::LogSeverityAtLeast::kFatal);
+  }
+  return exports;
+}
 `
 
 const commonFlags = ['-shared', '-fPIC', '-O2', '-std=c++17', '-DNAPI_VERSION=8']
@@ -25,11 +36,14 @@ const commonFlags = ['-shared', '-fPIC', '-O2', '-std=c++17', '-DNAPI_VERSION=8'
 const packageFolder = (name: string): string => dirname(require.resolve(`${name}/package.json`))
 const sourceFolder = (): string => join(packageFolder('@tensorflow/tfjs-node-gpu'), 'binding')
 
-/** Twelve hex digits that change when the binding's source, its flags or the wheel change. */
+/**
+ * Twelve hex digits that change when the binding's source, its flags or the wheel change. `prebuilt` is a folder that
+ * holds the compiled files.
+ */
 export async function bindingHash(variant: Variant, prebuilt?: string): Promise<string> {
   const hash = createHash('sha256').update(variant.wheel.sha256)
   if (prebuilt !== undefined) {
-    hash.update(await readFile(prebuilt))
+    for (const name of bindingFiles) hash.update(await readFile(join(prebuilt, name)))
   } else {
     const folder = sourceFolder()
     for (const name of (await readdir(folder)).sort())
@@ -71,21 +85,24 @@ export async function compileBinding(
   const quiet = join(includeFolder, 'gyre_quiet.cc')
   await writeFile(quiet, quietSource)
   const names = (await readdir(sources)).filter((name) => name.endsWith('.cc'))
+  const libraries = variant.libraries.map((path) => join(folder, basename(path)))
   const mac = variant.platform === 'darwin'
-  const args = [
+  const command = (inputs: string[], output: string): string[] => [
     ...commonFlags,
     `-I${includeFolder}`,
     `-I${join(packageFolder('node-api-headers'), 'include')}`,
     `-I${dirname(sources)}`,
-    ...names.map((name) => join(sources, name)),
-    quiet,
-    ...variant.libraries.map((path) => join(folder, basename(path))),
+    ...inputs,
     ...(mac ? ['-undefined', 'dynamic_lookup', '-Wl,-rpath,@loader_path'] : ['-Wl,-rpath,$ORIGIN']),
     '-o',
-    join(folder, bindingFileName),
+    join(folder, output),
+  ]
+  const calls = [
+    command([...names.map((name) => join(sources, name)), ...libraries], bindingFileName),
+    command([quiet, ...libraries.filter((path) => path.includes('_framework'))], quietFileName),
   ]
   try {
-    await run(compiler, args, { signal, maxBuffer: 16 * 1024 * 1024 })
+    for (const args of calls) await run(compiler, args, { signal, maxBuffer: 16 * 1024 * 1024 })
   } catch (error) {
     if (signal?.aborted) throw error
     const detail = (error as { stderr?: string }).stderr ?? String(error)

@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import { GyreError } from '#shared/contract/errors'
 import { engineHome } from '../home'
 import type { InstallOptions, InstallPhase } from '../types'
-import { bindingFileName, bindingHash, compileBinding, findCompiler } from './binding-source'
+import { bindingFileName, bindingFiles, bindingHash, compileBinding, findCompiler } from './binding-source'
 import { download, type DownloadOptions } from './download'
 import { findWheel } from './find-wheel'
 import { engineFolder, manifestFileName, readInstalled, type EngineManifest } from './installed'
@@ -185,7 +185,7 @@ export async function installTensorFlow(
     )
     const binding = join(staging, bindingFileName)
     if (prebuiltBinding !== undefined) {
-      await copyFile(prebuiltBinding, binding)
+      for (const name of bindingFiles) await copyFile(join(prebuiltBinding, name), join(staging, name))
     } else {
       report('compile', 0, 1, 'Compiling the binding', 'steps')
       await steps.compileBinding(variant, staging, include, await steps.findCompiler(), signal)

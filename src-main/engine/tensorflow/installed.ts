@@ -3,7 +3,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { bindingFileName, bindingHash } from './binding-source'
+import { bindingFiles, bindingHash } from './binding-source'
 import type { Variant } from './variants'
 
 export const manifestFileName = 'manifest.json'
@@ -34,7 +34,8 @@ export async function readInstalled(folder: string, variant: Variant): Promise<E
   } catch {
     return null
   }
-  if (manifest.wheelSha256 !== variant.wheel.sha256 || !(bindingFileName in manifest.files)) return null
+  if (manifest.wheelSha256 !== variant.wheel.sha256 || !bindingFiles.every((name) => name in manifest.files))
+    return null
   for (const [name, { sizeBytes }] of Object.entries(manifest.files)) {
     const info = await stat(join(folder, name)).catch(() => null)
     if (info?.size !== sizeBytes) return null
