@@ -16,17 +16,26 @@ export const bindingFileName = 'tfjs_binding.node'
 export const quietFileName = 'gyre_quiet.node'
 export const bindingFiles = [bindingFileName, quietFileName] as const
 
-// TensorFlow writes three lines to stderr while it is being loaded. It can be told not to only before that, natively:
-// what a worker thread writes to its environment never reaches C. So a tiny module is loaded first, linked to the
-// framework library alone. A log level that the person has set is left as it is.
+// TensorFlow writes to stderr while it is being loaded: once from the initialisers of its framework library, where no
+// setting reaches, and then as its environment says, which a worker thread cannot change from JavaScript. So a tiny
+// module is loaded first, which loads that library with stderr put aside (some 20 ms) and sets the environment.
+// Where the person has set a log level, nothing is hidden.
 const quietSource = `#include <cstdlib>
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <node_api.h>
-#include "absl/log/globals.h"
+#include <unistd.h>
 NAPI_MODULE_INIT() {
-  if (std::getenv("TF_CPP_MIN_LOG_LEVEL") == nullptr) {
-    setenv("TF_CPP_MIN_LOG_LEVEL", "3", 0);
-    absl::SetMinLogLevel(absl::LogSeverityAtLeast::kFatal);
+  if (std::getenv("TF_CPP_MIN_LOG_LEVEL") != nullptr) return exports;
+  setenv("TF_CPP_MIN_LOG_LEVEL", "3", 0);
+  const int saved = dup(STDERR_FILENO);
+  const int nowhere = open("/dev/null", O_WRONLY);
+  if (saved >= 0 && nowhere >= 0 && dup2(nowhere, STDERR_FILENO) >= 0) {
+    dlopen(GYRE_FRAMEWORK, RTLD_NOW | RTLD_LOCAL);
+    dup2(saved, STDERR_FILENO);
   }
+  if (saved >= 0) close(saved);
+  if (nowhere >= 0) close(nowhere);
   return exports;
 }
 `
@@ -86,6 +95,7 @@ export async function compileBinding(
   await writeFile(quiet, quietSource)
   const names = (await readdir(sources)).filter((name) => name.endsWith('.cc'))
   const libraries = variant.libraries.map((path) => join(folder, basename(path)))
+  const framework = basename(variant.libraries.find((path) => path.includes('_framework')) ?? '')
   const mac = variant.platform === 'darwin'
   const command = (inputs: string[], output: string): string[] => [
     ...commonFlags,
@@ -99,7 +109,7 @@ export async function compileBinding(
   ]
   const calls = [
     command([...names.map((name) => join(sources, name)), ...libraries], bindingFileName),
-    command([quiet, ...libraries.filter((path) => path.includes('_framework'))], quietFileName),
+    command([quiet, `-DGYRE_FRAMEWORK="${mac ? '@rpath/' : ''}${framework}"`, '-ldl'], quietFileName),
   ]
   try {
     for (const args of calls) await run(compiler, args, { signal, maxBuffer: 16 * 1024 * 1024 })

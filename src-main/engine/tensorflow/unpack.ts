@@ -13,7 +13,7 @@ const headerRoot = 'tensorflow/include/'
 /** Where an entry of the wheel goes, or null for one that is not needed. Headers keep their folders, libraries do not. */
 function destination(name: string, variant: Variant, folder: string, includeFolder: string): string | null {
   if (variant.libraries.includes(name)) return join(folder, basename(name))
-  const header = variant.headerFolders.some((prefix) => name.startsWith(prefix)) && /\.(h|inc)$/.test(name)
+  const header = variant.headerFolders.some((prefix) => name.startsWith(prefix)) && name.endsWith('.h')
   return header ? join(includeFolder, name.slice(headerRoot.length)) : null
 }
 

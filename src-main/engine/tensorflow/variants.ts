@@ -32,7 +32,6 @@ const headerFolders = [
   'tensorflow/include/tensorflow/core/platform/',
   'tensorflow/include/tsl/platform/',
   'tensorflow/include/xla/tsl/c/',
-  'tensorflow/include/absl/',
 ]
 
 export const variants: readonly Variant[] = [
