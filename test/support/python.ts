@@ -1,0 +1,32 @@
+// A Python with the packages a test compares against, installed once into the project's cache folder.
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+const execute = promisify(execFile)
+const cache = resolve(import.meta.dirname, '../../.cache/python')
+
+export type Python = { run: (args: string[]) => Promise<string> } | { missing: string }
+
+/** A Python that can import `packages`, or the reason why there is none. */
+export async function pythonWith(packages: string[]): Promise<Python> {
+  const site = join(cache, packages.join('-').replaceAll(/[^a-z0-9-]/gi, '_'))
+  const env = { ...process.env, PYTHONPATH: site }
+  const run = async (args: string[]): Promise<string> =>
+    (await execute('python3', args, { env, maxBuffer: 64 * 1024 * 1024 })).stdout
+  try {
+    if (!existsSync(site)) {
+      await mkdir(cache, { recursive: true })
+      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', site]
+      await run([...pip, ...packages])
+    }
+    await run(['-c', packages.map((name) => `import ${name.replaceAll('-', '_')}`).join('; ')])
+    return { run }
+  } catch (error) {
+    const reason =
+      error instanceof Error ? (error.message.split('\n').at(-2) ?? error.message) : String(error)
+    return { missing: `Python with ${packages.join(', ')} can't be had here (${reason})` }
+  }
+}
