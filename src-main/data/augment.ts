@@ -1,0 +1,36 @@
+// Augmentation of one image of bytes: shift with edge fill, and mirror. Pure; randomness is the caller's.
+
+export interface Augmentation {
+  /** Pixels that the content moves to the right and down; negative for left and up. */
+  shiftX: number
+  shiftY: number
+  /** Mirror left to right, after the shift. */
+  mirror: boolean
+}
+
+/**
+ * Writes the augmented `source` [size, size, channels] to `target`. What a shift uncovers repeats the nearest edge.
+ * The two must not overlap.
+ */
+export function augment(
+  source: Uint8Array,
+  target: Uint8Array,
+  size: number,
+  channels: number,
+  { shiftX, shiftY, mirror }: Augmentation,
+): void {
+  const last = size - 1
+  const columns = new Int32Array(size) // byte offset in a source row of each target column
+  for (let x = 0; x < size; x++) {
+    const from = (mirror ? last - x : x) - shiftX
+    columns[x] = Math.min(last, Math.max(0, from)) * channels
+  }
+  let at = 0
+  for (let y = 0; y < size; y++) {
+    const row = Math.min(last, Math.max(0, y - shiftY)) * size * channels
+    for (let x = 0; x < size; x++) {
+      const from = row + (columns[x] ?? 0)
+      for (let c = 0; c < channels; c++) target[at++] = source[from + c] ?? 0
+    }
+  }
+}
