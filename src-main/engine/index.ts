@@ -4,6 +4,7 @@ import { cpus } from 'node:os'
 import * as tf from '@tensorflow/tfjs-core'
 import { GyreError } from '#shared/contract/errors'
 import { engineHome } from './home'
+import { errorLimit, examine, type EngineCheck } from './self-test'
 import { startTensorFlow, tensorFlowBackendName } from './tensorflow/backend'
 import { installTensorFlow } from './tensorflow/install'
 import { engineFolder, readInstalled } from './tensorflow/installed'
@@ -135,4 +136,27 @@ export async function installEngine(id: EngineId, options: InstallOptions = {}):
   if (typeof variant === 'string') throw new GyreError('unsupported', variant)
   await installTensorFlow(variant, options)
   return (await tensorFlowStatus(options)).status
+}
+
+export interface EngineTest {
+  id: EngineId
+  pass: boolean
+  checks: EngineCheck[]
+}
+
+/**
+ * Loads an engine in this thread, examines its numbers and closes it again. Call it where no run is training: it
+ * changes tfjs's active backend.
+ */
+export async function testEngine(
+  wanted: EngineId | 'auto',
+  options: EngineOptions = {},
+): Promise<EngineTest> {
+  const engine = await loadEngine(wanted, options)
+  try {
+    const checks = examine(engine.tf)
+    return { id: engine.id, pass: checks.every(({ error }) => error <= errorLimit), checks }
+  } finally {
+    engine.close()
+  }
 }

@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module'
 import { dirname, sep } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
+import { registerTrainingKernels } from './kernels/index'
 
 const require = createRequire(import.meta.url)
 
@@ -18,12 +19,23 @@ export function wasmVersion(): string {
   return (require('@tensorflow/tfjs-backend-wasm/package.json') as { version: string }).version
 }
 
-/** Loads the WASM backend and its kernels; `tf.setBackend('wasm')` starts it. */
-export function prepareWasm(folder?: string): void {
-  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false)
+let factory: ReturnType<typeof tf.findBackendFactory> | undefined
+
+function loadModule(folder?: string): void {
   const entry = '@tensorflow/tfjs-backend-wasm'
   const wasm = require(entry) as WasmModule
   // In a packaged app the files lie outside the archive, where plain file calls see them.
   const found = dirname(require.resolve(entry)).replace(`app.asar${sep}`, `app.asar.unpacked${sep}`)
   wasm.setWasmPaths((folder ?? found) + sep)
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false)
+  registerTrainingKernels()
+  factory = tf.findBackendFactory(wasmBackendName)
+}
+
+/** Makes the WASM backend known to tfjs, with its kernels; `tf.setBackend('wasm')` starts it. `folder` counts once. */
+export function prepareWasm(folder?: string): void {
+  if (factory === undefined) loadModule(folder)
+  // Closing an engine removes its backend from tfjs, factory and all.
+  else if ((tf.findBackendFactory(wasmBackendName) as unknown) === null)
+    tf.registerBackend(wasmBackendName, factory, 2)
 }
