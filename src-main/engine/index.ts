@@ -3,6 +3,7 @@
 import { cpus } from 'node:os'
 import * as tf from '@tensorflow/tfjs-core'
 import { GyreError } from '#shared/contract/errors'
+import { registerGradients } from './gradients'
 import { engineHome } from './home'
 import { errorLimit, examine, type EngineCheck } from './self-test'
 import { startTensorFlow, tensorFlowBackendName } from './tensorflow/backend'
@@ -107,6 +108,7 @@ export async function loadEngine(
   options: EngineOptions = {},
 ): Promise<Engine> {
   const { id, reason } = await chooseEngine(wanted, options)
+  registerGradients()
   if (id === 'wasm') {
     prepareWasm(options.wasmFolder)
     await activate(wasmBackendName)
