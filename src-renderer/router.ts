@@ -1,0 +1,62 @@
+// Addresses of the window, after the # so that any host can serve the page.
+import { createRouter, createWebHashHistory, type Router } from 'vue-router'
+
+/** `up`: where Esc leads. */
+declare module 'vue-router' {
+  interface RouteMeta {
+    title: string
+    up?: string
+  }
+}
+
+export function makeRouter(history = createWebHashHistory()): Router {
+  return createRouter({
+    history,
+    routes: [
+      { path: '/', redirect: '/data' },
+      {
+        path: '/data/:id?',
+        name: 'data',
+        component: () => import('./pages/data/DataPage.vue'),
+        meta: { title: 'Data' },
+      },
+      {
+        path: '/design',
+        name: 'design',
+        component: () => import('./pages/design/DesignPage.vue'),
+        meta: { title: 'Design', up: '/data' },
+      },
+      {
+        path: '/train/:id?',
+        name: 'train',
+        component: () => import('./pages/train/TrainPage.vue'),
+        meta: { title: 'Train', up: '/runs' },
+      },
+      {
+        path: '/inspect/:id?',
+        name: 'inspect',
+        component: () => import('./pages/inspect/InspectPage.vue'),
+        meta: { title: 'Inspect', up: '/runs' },
+      },
+      {
+        path: '/export/:id?',
+        name: 'export',
+        component: () => import('./pages/export/ExportPage.vue'),
+        meta: { title: 'Export', up: '/runs' },
+      },
+      {
+        path: '/runs',
+        name: 'runs',
+        component: () => import('./pages/runs/RunsPage.vue'),
+        meta: { title: 'Runs' },
+      },
+      {
+        path: '/settings',
+        name: 'settings',
+        component: () => import('./pages/settings/SettingsPage.vue'),
+        meta: { title: 'Settings' },
+      },
+      { path: '/:rest(.*)*', redirect: '/data' },
+    ],
+  })
+}
