@@ -106,8 +106,7 @@ export function createReconnectingClient<C extends ContractSpec>(
     for (const [name, spec] of Object.entries(members)) {
       functions[name] =
         spec.kind === 'call'
-          ? async (value?: unknown, options?: unknown) =>
-              (await current())[topic]?.[name]?.(value, options)
+          ? async (value?: unknown, options?: unknown) => (await current())[topic]?.[name]?.(value, options)
           : (listener: unknown) => {
               const entry: Subscription = {
                 topic,
