@@ -14,7 +14,7 @@ const testContract = {
   work: {
     double: call(z.object({ value: z.number() }), z.number()),
     nothing: call(z.void(), z.void()),
-    mirror: call(z.object({ value: z.unknown() }), z.unknown()),
+    mirror: call(z.object({ value: z.unknown().optional() }), z.unknown()),
     arrays: call(arrays, arrays),
     fail: call(z.void(), z.void()),
     crash: call(z.void(), z.void()),
