@@ -1,10 +1,10 @@
 // Reads and writes safetensors files: 8 bytes of header length, a JSON header, then the tensors back to back.
 // A file may come from anybody, so nothing in its header is believed before it is checked against the file.
 // Little-endian machines only, like everything that Node runs on here. Knows nothing of models or runs.
-import { randomBytes } from 'node:crypto'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { GyreError } from '#shared/contract/errors'
+import { syncFolder, temporaryPath } from '#main/data/atomic'
 import { layoutHeader, parseHeader, type TensorInfo } from './safetensors-header'
 
 export type { Dtype, TensorInfo } from './safetensors-header'
@@ -140,17 +140,6 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-/** Makes a rename in this folder durable. Some systems cannot open a folder; there the rename is all we have. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
 export interface SafetensorsWriter {
   /** Appends to one tensor; tensors may be filled in any order and in pieces. */
   append(name: string, data: TensorData): Promise<void>
@@ -168,7 +157,7 @@ export async function createSafetensorsWriter(
 ): Promise<SafetensorsWriter> {
   const { header, tensors } = layoutHeader(specs, metadata)
   const filled = new Map<string, number>()
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  const temporary = temporaryPath(dirname(path))
   const handle = await open(temporary, 'wx')
   let state: 'open' | 'closed' | 'done' = 'open'
   const abort = async (): Promise<void> => {
