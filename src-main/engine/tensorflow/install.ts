@@ -81,6 +81,13 @@ function explain(error: unknown, home: string, signal?: AbortSignal): unknown {
       'Set GYRE_ENGINES to a folder that you may write to.',
       { cause: error },
     )
+  if (code !== undefined)
+    return new GyreError(
+      'unreadable',
+      `The engine could not be installed in ${home}: ${(error as Error).message}`,
+      undefined,
+      { cause: error },
+    )
   return error
 }
 

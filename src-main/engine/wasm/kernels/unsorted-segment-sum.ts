@@ -1,17 +1,12 @@
 // Sums the rows of a tensor by segment (the gradient of a gather, and the codebook's EMA sums), which tfjs's WASM
 // backend lacks. Plain loops over its memory: rows are added in order, so the result is the same every time.
 import * as tf from '@tensorflow/tfjs-core'
-
-/** The two calls of tfjs's WASM backend that this kernel needs. */
-interface WasmMemory {
-  makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo
-  typedArrayFromHeap(info: tf.TensorInfo): Float32Array | Int32Array
-}
+import type { WasmMemory } from './memory'
 
 /** `sums[id] += row` for every row; ids outside [0, segments) are left out, as TensorFlow does with negative ones. */
 function addRows(
-  sums: Float32Array | Int32Array,
-  rows: Float32Array | Int32Array,
+  sums: Float32Array | Int32Array | Uint8Array,
+  rows: Float32Array | Int32Array | Uint8Array,
   ids: Int32Array,
   segments: number,
 ): void {
