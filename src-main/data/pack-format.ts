@@ -20,7 +20,7 @@ export const packFile = z.object({
   count: z.int().min(0),
   imagesPerShard: z.int().min(1),
   /** Files of the dataset that could not be packed: gone, or changed since the scan. */
-  missing: z.array(z.object({ file: z.string(), detail: z.string() })),
+  missing: z.array(z.object({ item: z.int().min(0), file: z.string(), detail: z.string() })),
 })
 export type PackFile = z.infer<typeof packFile>
 export type MissingFile = PackFile['missing'][number]

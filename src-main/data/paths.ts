@@ -19,9 +19,9 @@ function isInside(root: string, path: string): boolean {
  * person's own. `..`, absolute paths, drive letters and zero bytes are refused.
  */
 export function joinInside(root: string, path: string): string {
-  if (path.includes('\0') || isAbsolute(path) || /^[a-z]:/i.test(path)) refuse(path)
-  const parts = process.platform === 'win32' ? path.split(/[\\/]/) : path.split('/')
-  if (parts.includes('..')) refuse(path)
+  const isWindows = process.platform === 'win32'
+  if (path.includes('\0') || isAbsolute(path) || (isWindows && /^[a-z]:/i.test(path))) refuse(path)
+  if (path.split(isWindows ? /[\\/]/ : '/').includes('..')) refuse(path)
   const joined = resolve(root, path)
   if (!isInside(resolve(root), joined)) refuse(path)
   return joined
