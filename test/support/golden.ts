@@ -1,6 +1,6 @@
 // Reading the golden vectors, and the two ways of comparing with them.
 import { readFileSync } from 'node:fs'
-import * as tf from '@tensorflow/tfjs-core'
+import type * as tf from '@tensorflow/tfjs-core'
 
 export type Matrix = number[][]
 

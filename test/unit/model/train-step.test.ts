@@ -118,7 +118,7 @@ describe('a step that is not finite', () => {
     const random = createRandom(5)
     disposeOutput(step(batch(config, 1), 1e-3, 1, random))
     const before = values(model, optimizer.state)
-    const broken = tf.tidy(() => tf.mul(batch(config, 1), NaN))
+    const broken = tf.tidy(() => tf.mul<tf.Tensor4D>(batch(config, 1), NaN))
     const tensors = tf.memory().numTensors
     const output = step(broken, 1e-3, 2, random)
     expect(output.finite.dataSync()[0]).toBe(0)
