@@ -58,7 +58,9 @@ async function transfer(url: string, part: string, options: DownloadOptions): Pr
         watch.refresh()
         if (position + chunk.length > options.expectedBytes)
           throw new Refused('The server sent more than the file should hold.')
-        await file.writeFile(chunk)
+        for (let written = 0; written < chunk.length;)
+          written += (await file.write(chunk, written, chunk.length - written, position + written))
+            .bytesWritten
         position += chunk.length
         options.onBytes?.(position)
       }
@@ -71,13 +73,8 @@ async function transfer(url: string, part: string, options: DownloadOptions): Pr
   }
 }
 
-/** System errors (disk full, no permission) are not the network's fault: they must not be retried. */
-const isLocal = (error: unknown): boolean =>
-  ['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'EIO', 'EMFILE'].includes(
-    (error as NodeJS.ErrnoException).code ?? '',
-  ) &&
-  typeof (error as NodeJS.ErrnoException).syscall === 'string' &&
-  (error as NodeJS.ErrnoException).syscall !== 'connect'
+/** A file error (disk full, no permission): trying again will not help. `fetch` wraps those of the network. */
+const isLocal = (error: unknown): boolean => typeof (error as NodeJS.ErrnoException).syscall === 'string'
 
 /**
  * Downloads `url` to `target` by way of `target.part`, which stays behind for the next try when this one fails or is

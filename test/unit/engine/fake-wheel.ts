@@ -1,0 +1,132 @@
+// A small wheel and a package server on the loopback address: they stand for the real ones in installer tests.
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { zipSync } from 'fflate'
+import { onTestFinished } from 'vitest'
+import type { InstallSteps } from '#main/engine/tensorflow/install'
+import type { Variant } from '#main/engine/tensorflow/variants'
+
+/** Bytes that do not compress, the same every time. */
+function noise(count: number, seed: number): Uint8Array {
+  let state = seed
+  return Uint8Array.from(
+    { length: count },
+    () => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) >>> 24,
+  )
+}
+
+export const libraryBytes = noise(1_500_000, 1)
+
+export const wheelBytes = zipSync({
+  'tensorflow/libtensorflow_cc.so.2': libraryBytes,
+  'tensorflow/libtensorflow_framework.so.2': noise(200_000, 2),
+  'tensorflow/include/tensorflow/c/c_api.h': new TextEncoder().encode('// header\n'),
+  'tensorflow/python/not_needed.py': new TextEncoder().encode('pass\n'),
+})
+
+export const variant: Variant = {
+  id: 'tensorflow-cpu',
+  version: '0.0.1',
+  platform: 'linux',
+  arch: 'x64',
+  wheel: {
+    requirement: 'fake-engine==0.0.1',
+    fileName: 'fake_engine-0.0.1-cp311-cp311-manylinux_2_27_x86_64.whl',
+    sizeBytes: wheelBytes.length,
+    sha256: createHash('sha256').update(wheelBytes).digest('hex'),
+    pythonVersion: '3.11',
+    abi: 'cp311',
+    platformTag: 'manylinux_2_27_x86_64',
+  },
+  libraries: ['tensorflow/libtensorflow_cc.so.2', 'tensorflow/libtensorflow_framework.so.2'],
+  headerFolders: ['tensorflow/include/tensorflow/c/'],
+  unpackedBytes: 1_700_000,
+  verifiedOnHardware: true,
+}
+
+/** Steps that need no compiler and no TensorFlow. */
+export const fakeSteps: InstallSteps = {
+  findCompiler: () => Promise.resolve('c++'),
+  compileBinding: async (_variant, folder) => {
+    await writeFile(join(folder, 'tfjs_binding.node'), 'binding')
+    await writeFile(join(folder, 'gyre_quiet.node'), 'quiet')
+  },
+  probeBinding: () => Promise.resolve('0.0.1'),
+  download: { attempts: 2, retryDelayMs: 1 },
+  pollMs: 5,
+}
+
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'gyre-engine-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+export interface PackageServer {
+  indexUrl: string
+  wheelUrl: string
+  /** The Range header of every request for the wheel, '' where there was none. */
+  ranges: string[]
+  sentBytes: number
+}
+
+interface Behaviour {
+  body?: Uint8Array
+  /** How many bytes the k-th answer sends before the connection is cut; the rest of the answers are whole. */
+  cutAfter?: number[]
+  ignoreRanges?: boolean
+  /** The status of the k-th answer; the rest are ordinary. */
+  statuses?: number[]
+}
+
+/** Serves a "simple" index with one wheel. Closed when the test ends. */
+export async function servePackage(behaviour: Behaviour = {}): Promise<PackageServer> {
+  const body = behaviour.body ?? wheelBytes
+  const state: PackageServer = { indexUrl: '', wheelUrl: '', ranges: [], sentBytes: 0 }
+  const wheelPath = `/files/${variant.wheel.fileName}`
+
+  function sendWheel(request: IncomingMessage, response: ServerResponse): void {
+    const turn = state.ranges.length
+    state.ranges.push(request.headers.range ?? '')
+    const status = behaviour.statuses?.[turn]
+    if (status !== undefined) {
+      response.writeHead(status).end()
+      return
+    }
+    const asked = behaviour.ignoreRanges ? undefined : /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1]
+    const start = Number(asked ?? 0)
+    if (start >= body.length) {
+      response.writeHead(416).end()
+      return
+    }
+    const rest = body.subarray(start)
+    response.writeHead(asked === undefined ? 200 : 206, {
+      'content-length': rest.length,
+      'content-range': `bytes ${start}-${body.length - 1}/${body.length}`,
+    })
+    const part = rest.subarray(0, behaviour.cutAfter?.[turn] ?? rest.length)
+    state.sentBytes += part.length
+    if (part.length === rest.length) response.end(part)
+    else response.write(part, () => response.destroy())
+  }
+
+  const server = createServer((request, response) => {
+    if (request.url === wheelPath) sendWheel(request, response)
+    else if (request.url === '/simple/fake-engine/')
+      response.setHeader('content-type', 'text/html').end(`<a href="../..${wheelPath}#sha256=0">wheel</a>`)
+    else response.writeHead(404).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  state.indexUrl = `${origin}/simple`
+  state.wheelUrl = origin + wheelPath
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return state
+}
