@@ -47,3 +47,10 @@ function isPower(value: number): boolean {
   const log = Math.log10(value)
   return Math.abs(log - Math.round(log)) < 1e-9
 }
+
+/** Tick label of any axis: as short as the number allows. */
+export function formatTick(value: number): string {
+  const size = Math.abs(value)
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential().replace('e+', 'e')
+  return String(Number(value.toPrecision(6)))
+}

@@ -1,0 +1,9 @@
+// Whether the focused element has its own use for Space and the arrow keys, or a dialog is open.
+
+const interactive =
+  'input, textarea, select, button, a[href], [contenteditable], [role="slider"], [role="radio"], [role="tab"], [role="grid"], [role="dialog"]'
+
+export function ownsKeys(target: EventTarget | null): boolean {
+  if (document.querySelector('[role="dialog"]')) return true
+  return target instanceof Element && target.closest(interactive) !== null
+}

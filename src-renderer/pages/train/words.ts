@@ -1,0 +1,86 @@
+// Sentences of the Train page: what a status means, what happens next. Pure.
+import type { RunFile } from '#shared/contract/files'
+import { count, measure } from '../../format'
+
+/** PSNR of images in [−1, 1], in words; an empty string where there is none. */
+export function psnrOf(mse: number): string {
+  return mse > 0 && Number.isFinite(mse) ? `${measure(10 * Math.log10(4 / mse))} dB` : ''
+}
+
+export interface Situation {
+  tone: 'plain' | 'trouble'
+  title: string
+  text: string
+  /** Name of the button that goes on; null where there is nothing to go on with. */
+  resume: string | null
+  /** Going on needs a larger number of steps. */
+  needsMoreSteps: boolean
+}
+
+/**
+ * What to say about a run that does not train now; null while it trains or prepares.
+ * @param checkpointStep Step that a resume starts from; null when nothing was saved.
+ */
+export function situationOf(run: RunFile, checkpointStep: number | null): Situation | null {
+  const past = run.step >= run.config.steps
+  const from = checkpointStep === null ? 'Start again' : `Resume from step ${count(checkpointStep)}`
+  const saved =
+    checkpointStep === null
+      ? 'Nothing had been saved yet.'
+      : `The state of step ${count(checkpointStep)} is saved; resuming goes on from there.`
+  const error = run.error ? [run.error.message, run.error.hint].filter(Boolean).join(' ') : ''
+  switch (run.status) {
+    case 'created':
+    case 'preparing':
+    case 'running':
+      return null
+    case 'paused':
+      return {
+        tone: 'plain',
+        title: 'Paused.',
+        text: 'The model stays in memory; Space goes on.',
+        resume: null,
+        needsMoreSteps: false,
+      }
+    case 'stopped':
+      return {
+        tone: 'plain',
+        title: `Stopped and kept at step ${count(run.step)}.`,
+        text: '',
+        resume: past ? 'Train longer' : 'Go on',
+        needsMoreSteps: past,
+      }
+    case 'finished':
+      return {
+        tone: 'plain',
+        title: `Finished: ${count(run.step)} steps.`,
+        text: '',
+        resume: 'Train longer',
+        needsMoreSteps: true,
+      }
+    case 'interrupted':
+      return {
+        tone: 'trouble',
+        title: 'Interrupted.',
+        text: `Gyre ended while this run was training. ${saved}`,
+        resume: from,
+        needsMoreSteps: past,
+      }
+    case 'failed':
+      return {
+        tone: 'trouble',
+        title: 'Training failed.',
+        text: [error, saved].filter(Boolean).join(' '),
+        resume: from,
+        needsMoreSteps: past,
+      }
+    case 'diverged':
+      return {
+        tone: 'trouble',
+        title: `Diverged at step ${count(run.step)}.`,
+        text: error || `The loss was no longer a number. ${saved} Try a smaller learning rate.`,
+        resume: checkpointStep === null ? null : from,
+        needsMoreSteps: past,
+      }
+  }
+}
