@@ -1,0 +1,604 @@
+// The whole service in memory, with made-up but plausible data, for looking at the window and for component
+// tests. Time passes only when `tick` is called. Writes nothing, trains nothing.
+import type { SystemLoad } from '#shared/contract/app'
+import type { Job } from '#shared/contract/common'
+import { GyreError } from '#shared/contract/errors'
+import type { DatasetFile, DatasetItem, MetricsRecord, RunFile, SkippedFile } from '#shared/contract/files'
+import { contract, type GyreContract, type GyreHandlers } from '#shared/contract/index'
+import { settingsShape, type Settings } from '#shared/contract/app'
+import { checkConfig, configSchema, presets, tokenGrid, type RunConfig } from '#shared/config/index'
+import { createHub, memoryPair, type Hub, type Transport } from '#shared/rpc/index'
+import { png } from './png'
+
+export interface FakeOptions {
+  datasets?: DatasetFile[]
+  runs?: RunFile[]
+  welcomeDismissed?: boolean
+  kind?: 'desktop' | 'browser'
+  /** TensorFlow is not installed yet. */
+  wasmOnly?: boolean
+  /** Calls that fail, as `topic.name` → error. */
+  failing?: Record<string, GyreError>
+}
+
+export interface FakeService {
+  handlers: GyreHandlers
+  hub: Hub<GyreContract>
+  /** Files that were uploaded: path → bytes received. */
+  uploaded: Map<string, number>
+  /** Connects one more window. */
+  open(): Promise<Transport>
+  /** Lets running work go one step on. */
+  tick(): void
+  /** Every call so far, as `topic.name`. */
+  calls: string[]
+}
+
+const engine = {
+  id: 'tensorflow-cpu',
+  name: 'TensorFlow CPU',
+  version: '2.21.0',
+  device: '2 cores',
+  reason: 'no NVIDIA driver found',
+}
+
+export const fakeDataset = (change: Partial<DatasetFile> = {}): DatasetFile => ({
+  schemaVersion: 1,
+  id: 'emoji',
+  name: 'Emoji',
+  createdAt: '2025-11-20T10:00:00.000Z',
+  kind: 'sample',
+  source: '/opt/gyre/sample',
+  licence: 'Noto Emoji by Google, Apache License 2.0',
+  fingerprint: 'f00d',
+  imageCount: 3786,
+  skippedCount: 3,
+  sizeBytes: 18_400_000,
+  minWidth: 64,
+  maxWidth: 64,
+  minHeight: 64,
+  maxHeight: 72,
+  formats: { png: 3786 },
+  modes: { srgb: 3700, 'b-w': 86 },
+  skipReasons: { corrupt: 1, empty: 1, 'not-an-image': 1 },
+  labels: { faces: 1200, animals: 986, food: 1600 },
+  withAlpha: 3786,
+  ...change,
+})
+
+export const fakeConfig = (change: Partial<RunConfig> = {}): RunConfig =>
+  configSchema.parse({ ...presets[0]?.config, ...change })
+
+export const fakeRun = (change: Partial<RunFile> = {}): RunFile => ({
+  schemaVersion: 1,
+  id: 'run-1',
+  name: 'emoji · rotation · seed 0',
+  notes: '',
+  createdAt: '2025-11-23T09:00:00.000Z',
+  updatedAt: '2025-11-23T09:04:00.000Z',
+  config: fakeConfig(),
+  engineWish: 'auto',
+  engine,
+  dataset: { id: 'emoji', name: 'Emoji', fingerprint: 'f00d', source: '/opt/gyre/sample', imageCount: 3786 },
+  status: 'finished',
+  step: 1000,
+  trainedMs: 240_000,
+  parameters: 1_132_000,
+  startedFrom: null,
+  last: validation(1000, 0.0182),
+  best: validation(1000, 0.0172),
+  error: null,
+  ...change,
+})
+
+function validation(step: number, mse: number): NonNullable<RunFile['best']> {
+  return {
+    step,
+    mse,
+    psnr: 10 * Math.log10(4 / mse),
+    usage: 0.763,
+    usagePer256: 0.763,
+    perplexity: 402,
+    quantizationError: 0.0203,
+    commitmentLoss: 0.0006,
+    images: 256,
+  }
+}
+
+/** A soft coloured shape that differs with its number. */
+export function picture(seed: number, size: number, blur = 0): Uint8Array {
+  const turn = (seed * 2.399) % 6.283
+  const shift = (part: number): number => Math.round(128 + 110 * Math.sin(turn + part * 2.1))
+  const ink = [shift(0), shift(1), shift(2)] as const
+  const radius = 0.25 + 0.2 * Math.abs(Math.sin(seed * 1.7))
+  return png(size, size, (x, y) => {
+    const dx = (x + 0.5) / size - 0.5
+    const dy = (y + 0.5) / size - 0.5
+    const r = Math.hypot(dx, dy) * (1 + 0.25 * Math.cos(Math.atan2(dy, dx) * (3 + (seed % 4))))
+    const share = Math.min(1, Math.max(0, (radius - r) / (0.02 + blur) + 0.5))
+    return [0, 1, 2].map((part) => Math.round(255 + ((ink[part] ?? 0) - 255) * share)) as [
+      number,
+      number,
+      number,
+    ]
+  })
+}
+
+function record(run: RunFile, step: number): MetricsRecord[] {
+  const decay = Math.exp(-step / 300)
+  const noise = Math.sin(step * 12.9898) * 0.5
+  const batchesPerEpoch = run.dataset.imageCount / run.config.batchSize
+  const common = { step, epoch: step / batchesPerEpoch, trainedMs: step * 240 }
+  const mse = 0.016 + 0.3 * decay + 0.002 * noise
+  const train: MetricsRecord = {
+    kind: 'train',
+    ...common,
+    loss: mse * 1.04,
+    mse,
+    commitmentLoss: mse * 0.04,
+    quantizationError: 0.02 + 0.1 * decay,
+    learningRate: run.config.learningRate,
+    gradientNorm: 0.4 + 0.3 * Math.abs(noise),
+    stepsPerSecond: 4.1,
+    imagesPerSecond: 4.1 * run.config.batchSize,
+    dataWaitFraction: 0.004,
+    ...(step % 100 === 0
+      ? {
+          usage: 0.8 * (1 - decay),
+          perplexity: 5 + 400 * (1 - decay),
+          dead: Math.round(1024 * (0.2 + 0.8 * decay)),
+        }
+      : {}),
+  }
+  if (step % 100 !== 0 || step === 0) return [train]
+  return [train, { kind: 'evaluation', ...common, validation: validation(step, mse), best: true }]
+}
+
+function items(dataset: DatasetFile, offset: number, limit: number): DatasetItem[] {
+  const labels = Object.keys(dataset.labels)
+  return Array.from({ length: Math.max(0, Math.min(limit, dataset.imageCount - offset)) }, (_, i) => {
+    const index = offset + i
+    const label = labels[index % Math.max(1, labels.length)] ?? ''
+    return {
+      file: `${label ? `${label}/` : ''}image-${String(index).padStart(5, '0')}.png`,
+      sizeBytes: 4000 + index,
+      modifiedMs: 0,
+      width: 64,
+      height: 64,
+      format: 'png',
+      mode: 'srgb',
+      hasAlpha: true,
+      label,
+    }
+  })
+}
+
+const skipped: SkippedFile[] = [
+  { file: 'food/broken.png', reason: 'corrupt', detail: 'The file ends too early.' },
+  { file: 'food/nothing.jpg', reason: 'empty', detail: 'The file has no bytes.' },
+  { file: 'readme.txt', reason: 'not-an-image', detail: 'Its first bytes are of no known image format.' },
+]
+
+export function createFakeService(options: FakeOptions = {}): FakeService {
+  let datasets = options.datasets ?? [fakeDataset()]
+  let runs = options.runs ?? [fakeRun()]
+  let jobs: Job[] = []
+  let settings: Settings = settingsShape.parse({ welcomeDismissed: options.welcomeDismissed ?? true })
+  let nextId = 1
+  const uploads = new Map<string, { name: string; files: Map<string, number> }>()
+  const uploaded = new Map<string, number>()
+  const calls: string[] = []
+  let wasmOnly = options.wasmOnly ?? false
+
+  const missing = (what: string): never => {
+    throw new GyreError('not-found', `There is no such ${what}.`)
+  }
+  const dataset = (id: string): DatasetFile => datasets.find((one) => one.id === id) ?? missing('dataset')
+  const run = (id: string): RunFile => runs.find((one) => one.id === id) ?? missing('run')
+
+  function putDataset(next: DatasetFile): DatasetFile {
+    datasets = [...datasets.filter((one) => one.id !== next.id), next]
+    hub.emit('datasets', 'onChange', { id: next.id, dataset: next })
+    return next
+  }
+
+  function putRun(next: RunFile): RunFile {
+    runs = [...runs.filter((one) => one.id !== next.id), next]
+    hub.emit('runs', 'onChange', { id: next.id, run: next })
+    return next
+  }
+
+  function putJob(next: Job): Job {
+    jobs = [...jobs.filter((one) => one.id !== next.id), next]
+    hub.emit('jobs', 'onChange', next)
+    return next
+  }
+
+  function startJob(
+    kind: Job['kind'],
+    title: string,
+    total: number,
+    unit: string,
+    more: Partial<Job> = {},
+  ): Job {
+    return putJob({
+      id: `job-${nextId++}`,
+      kind,
+      title,
+      phase: kind === 'import' ? 'reading files' : kind,
+      done: 0,
+      total,
+      unit,
+      startedAt: new Date().toISOString(),
+      status: 'running',
+      ...more,
+    })
+  }
+
+  function startImport(
+    name: string,
+    kind: DatasetFile['kind'],
+    source: string,
+    imageCount: number,
+  ): { jobId: string } {
+    const id = kind === 'sample' ? 'emoji' : `set-${nextId++}`
+    finish.set(
+      startJob('import', `import ${name}`, imageCount, 'files', { datasetId: id }).id,
+      () =>
+        void putDataset(
+          fakeDataset({
+            id,
+            name,
+            kind,
+            source,
+            imageCount,
+            createdAt: new Date().toISOString(),
+            ...(kind === 'sample' ? {} : { licence: undefined }),
+          }),
+        ),
+    )
+    return { jobId: jobs.at(-1)?.id ?? '' }
+  }
+  const finish = new Map<string, () => void>()
+
+  function setStatus(id: string, status: RunFile['status']): void {
+    putRun({ ...run(id), status })
+  }
+
+  const handlers: GyreHandlers = {
+    datasets: {
+      list: () => datasets,
+      get: ({ id }) => dataset(id),
+      importFolder: ({ path, name }) =>
+        startImport(name ?? path.split('/').at(-1) ?? path, 'folder', path, 200),
+      importSample: () => startImport('Emoji', 'sample', '/opt/gyre/sample', 3786),
+      uploadBegin: ({ name }) => {
+        const uploadId = `upload-${nextId++}`
+        uploads.set(uploadId, { name, files: new Map() })
+        return { uploadId }
+      },
+      uploadChunk: ({ uploadId, path, offset, data }) => {
+        const files = uploads.get(uploadId)?.files ?? missing('upload')
+        const have = files.get(path) ?? 0
+        if (offset !== have)
+          throw new GyreError('invalid-input', `${path}: piece at ${offset}, expected ${have}.`)
+        files.set(path, have + data.length)
+        uploaded.set(path, have + data.length)
+      },
+      uploadFinish: ({ uploadId }) => {
+        const { name, files } = uploads.get(uploadId) ?? missing('upload')
+        return startImport(name, 'copy', 'files', files.size)
+      },
+      uploadCancel: ({ uploadId }) => void uploads.delete(uploadId),
+      rename: ({ id, name }) => putDataset({ ...dataset(id), name }),
+      remove: ({ id }) => {
+        datasets = datasets.filter((one) => one.id !== id)
+        hub.emit('datasets', 'onChange', { id, dataset: null })
+      },
+      items: ({ id, offset, limit }) => ({
+        total: dataset(id).imageCount,
+        items: items(dataset(id), offset, limit),
+      }),
+      skipped: ({ id, offset, limit }) => ({
+        total: dataset(id).skippedCount,
+        items: skipped.slice(0, dataset(id).skippedCount).slice(offset, offset + limit),
+      }),
+      thumbnails: ({ indices, size }) => indices.map((index) => picture(index, Math.min(size, 64))),
+      preview: ({ index, transform }) => picture(index, transform.imageSize),
+    },
+    runs: {
+      list: () => runs,
+      get: ({ id }) => run(id),
+      create: ({ datasetId, config, engine: wish, name }) => {
+        const from = dataset(datasetId)
+        const made = putRun(
+          fakeRun({
+            id: `run-${nextId++}-new`,
+            name: name ?? `${from.name} · ${config.estimator} · seed ${config.seed}`,
+            createdAt: new Date().toISOString(),
+            config,
+            engineWish: wish,
+            dataset: { ...fakeRun().dataset, id: from.id, name: from.name, imageCount: from.imageCount },
+            status: 'running',
+            step: 0,
+            trainedMs: 0,
+            last: null,
+            best: null,
+          }),
+        )
+        startJob('train', `training ${made.name}`, config.steps, 'steps', { runId: made.id })
+        return made
+      },
+      update: ({ id, name, notes }) =>
+        putRun({ ...run(id), name: name ?? run(id).name, notes: notes ?? run(id).notes }),
+      remove: ({ id }) => {
+        runs = runs.filter((one) => one.id !== id)
+        hub.emit('runs', 'onChange', { id, run: null })
+      },
+      metrics: ({ id, afterStep, maxPoints }) => {
+        const one = run(id)
+        const every = Math.max(10, Math.ceil(one.step / maxPoints / 10) * 10)
+        const records: MetricsRecord[] = []
+        for (let step = every; step <= one.step; step += every)
+          if (step > afterStep) records.push(...record(one, step))
+        return records
+      },
+      sampleSteps: ({ id }) => ({
+        steps: Array.from({ length: Math.floor(run(id).step / 100) }, (_, i) => (i + 1) * 100),
+        count: 12,
+      }),
+      samples: ({ step }) =>
+        Array.from({ length: 12 }, (_, i) => picture(i * 7, 64, step === null ? 0 : 20 / (step + 40))),
+      checkpoints: ({ id }) => [
+        { step: run(id).step, best: true, last: true, sizeBytes: 13_600_000 },
+        { step: Math.max(0, run(id).step - 250), best: false, last: false, sizeBytes: 13_600_000 },
+      ],
+      log: () => 'started\nstep 100\n',
+      pause: ({ id }) => setStatus(id, 'paused'),
+      resume: ({ id }) => {
+        setStatus(id, 'running')
+        if (!jobs.some((job) => job.runId === id && job.status === 'running'))
+          startJob('train', `training ${run(id).name}`, run(id).config.steps, 'steps', { runId: id })
+      },
+      stop: ({ id }) => {
+        setStatus(id, 'stopped')
+        const job = jobs.find((one) => one.runId === id && one.status === 'running')
+        if (job) putJob({ ...job, status: 'done' })
+      },
+    },
+    design: {
+      preflight: ({ datasetId, config }) => {
+        const images = dataset(datasetId).imageCount
+        const validationImages = Math.round(images * config.validationFraction)
+        const side = Math.floor(tokenGrid(config))
+        const half = config.imageSize / 2
+        return {
+          parameters: config.network === 'quick' ? 1_132_000 : config.channels ** 2 * 520,
+          tokens: [side, side],
+          compressionRatio:
+            (config.imageSize ** 2 * config.channelsIn * 8) / (side * side * Math.log2(config.codebookSize)),
+          trainImages: images - validationImages,
+          validationImages,
+          stepsPerEpoch: (images - validationImages) / config.batchSize,
+          memoryBytes: config.batchSize * config.imageSize ** 2 * config.channels * 30,
+          secondsPerStep: 0.168,
+          layers: [
+            {
+              part: 'encoder',
+              name: 'image',
+              shape: [config.imageSize, config.imageSize, config.channelsIn],
+            },
+            { part: 'encoder', name: 'conv 4×4, stride 2', shape: [half, half, config.channels / 2] },
+            { part: 'encoder', name: 'conv 4×4, stride 2', shape: [side, side, config.channels] },
+            { part: 'encoder', name: 'residual block', shape: [side, side, config.channels] },
+            { part: 'encoder', name: 'conv 1×1', shape: [side, side, config.codeDim] },
+            { part: 'quantizer', name: 'nearest code', shape: [side, side] },
+            { part: 'quantizer', name: 'codebook', shape: [config.codebookSize, config.codeDim] },
+            { part: 'decoder', name: 'conv 3×3', shape: [side, side, config.channels] },
+            { part: 'decoder', name: 'residual block', shape: [side, side, config.channels] },
+            { part: 'decoder', name: 'transposed conv 4×4', shape: [half, half, config.channels / 2] },
+            {
+              part: 'decoder',
+              name: 'transposed conv 4×4',
+              shape: [config.imageSize, config.imageSize, config.channelsIn],
+            },
+          ],
+          warnings: checkConfig(config).warnings,
+        }
+      },
+    },
+    inspector: {
+      open: () => ({ jobId: null }),
+      summary: ({ runId }) => {
+        const { config, step } = run(runId)
+        const size = config.codebookSize
+        const counts = Int32Array.from({ length: size }, (_, code) =>
+          code % 4 === 3 ? 0 : Math.round(4000 / (1 + code * 0.2) + (code % 7)),
+        )
+        const used = counts.filter((one) => one > 0).length
+        return {
+          runId,
+          step,
+          images: 3407,
+          vectors: counts.reduce((sum, one) => sum + one, 0),
+          tokens: [16, 16],
+          codebookSize: size,
+          used,
+          usage: used / size,
+          perplexity: 402,
+          dead: size - used,
+          deadWindow: 'steps 901 to 1,000',
+          counts,
+          deadFlags: counts.map((one) => (one === 0 ? 1 : 0)),
+          norms: Float32Array.from({ length: size }, (_, code) => 0.5 + (code % 10) / 10),
+          meanDistance: Float32Array.from(counts, (one, code) => (one === 0 ? NaN : 0.05 + (code % 5) / 50)),
+        }
+      },
+      decodedTiles: ({ indices }) => {
+        const size = 16
+        const pixels = new Uint8Array(indices.length * size * size * 3)
+        indices.forEach((code, i) => {
+          for (let p = 0; p < size * size; p += 1)
+            for (let part = 0; part < 3; part += 1)
+              pixels[(i * size * size + p) * 3 + part] =
+                128 + 100 * Math.sin(code * 0.7 + part * 2 + ((p % size) * (code % 5)) / size)
+        })
+        return { size, pixels }
+      },
+      nearest: ({ code, count }) =>
+        Array.from({ length: count }, (_, i) => ({
+          file: `faces/image-${String(code + i).padStart(5, '0')}.png`,
+          item: code + i,
+          row: (code + i) % 16,
+          column: (code * 3 + i) % 16,
+          distance: 0.08 + i * 0.004,
+        })),
+      patch: ({ item }) => picture(item, 48),
+    },
+    exports: {
+      safetensors: ({ runId, folder }) => ({
+        exportId: 'export-1',
+        folder: folder ?? `/home/you/Gyre/exports/${runId}`,
+        step: run(runId).step,
+        files: [
+          { name: 'model.safetensors', sizeBytes: 3_000_000 },
+          { name: 'config.json', sizeBytes: 1200 },
+        ],
+        tensors: [
+          { name: 'codebook', shape: [1024, 32] },
+          { name: 'encoder.0.weight', shape: [4, 4, 3, 64] },
+        ],
+      }),
+      read: ({ offset }) => new Uint8Array(offset === 0 ? 1000 : 0),
+      metricsCsv: () => 'step,loss\n1,0.5\n',
+    },
+    engines: {
+      list: () => [
+        {
+          id: 'tensorflow-cpu',
+          available: !wasmOnly,
+          reason: wasmOnly ? 'not installed' : 'installed',
+          device: '2 cores',
+          version: '2.21.0',
+        },
+        { id: 'wasm', available: true, reason: 'always there, slower', device: '2 cores', version: '4.22.0' },
+      ],
+      chosen: ({ wish }) =>
+        wish === 'wasm' || wasmOnly
+          ? { id: 'wasm', name: 'WASM', version: '4.22.0', device: '2 cores', reason: 'chosen in Settings' }
+          : engine,
+      install: ({ id }) => {
+        const job = startJob('engine-install', `install ${id}`, 180, 'MB')
+        finish.set(job.id, () => void (wasmOnly = false))
+        return { jobId: job.id }
+      },
+      test: () => ({
+        pass: true,
+        checks: [
+          { name: 'convolution', error: 3.1e-7, pass: true },
+          { name: 'rotation gradient', error: 8.4e-7, pass: true },
+        ],
+      }),
+    },
+    jobs: {
+      list: () => jobs,
+      cancel: ({ id }) => {
+        const job = jobs.find((one) => one.id === id)
+        if (job) putJob({ ...job, status: 'cancelled' })
+      },
+    },
+    settings: {
+      get: () => settings,
+      set: (change) => {
+        settings = { ...settings, ...change }
+        hub.emit('settings', 'onChange', settings)
+        return settings
+      },
+    },
+    host: {
+      info: () => ({
+        kind: options.kind ?? 'browser',
+        platform: 'linux',
+        version: '0.1.0',
+        libraryPath: '/home/you/.local/share/Gyre',
+        cores: 2,
+        memoryBytes: 8_000_000_000,
+        canPickFolder: options.kind === 'desktop',
+        canReveal: options.kind === 'desktop',
+      }),
+      pickFolder: () => (options.kind === 'desktop' ? { path: '/home/you/pictures' } : null),
+      reveal: () => undefined,
+    },
+  }
+
+  const hub = createHub(contract, watched(handlers, calls, options.failing ?? {}))
+
+  function tick(): void {
+    for (const job of jobs.filter((one) => one.status === 'running')) {
+      if (job.runId !== undefined) tickRun(job, run(job.runId))
+      else {
+        const done = Math.min(job.total, job.done + Math.ceil(job.total / 20))
+        const over = done >= job.total
+        if (over) finish.get(job.id)?.()
+        putJob({ ...job, done, status: over ? 'done' : 'running' })
+      }
+    }
+    const training = runs.some((one) => one.status === 'running')
+    const load: SystemLoad = {
+      cpuPercent: training ? 196 : 3,
+      rssBytes: training ? 1_310_000_000 : 182_000_000,
+      tensors: training ? 212 : null,
+      engine: training ? engine : null,
+      dataWaitFraction: training ? 0.004 : null,
+    }
+    hub.emit('host', 'onLoad', load)
+  }
+
+  function tickRun(job: Job, one: RunFile): void {
+    if (one.status !== 'running') return
+    const step = Math.min(one.config.steps, one.step + 10)
+    const records = record(one, step)
+    const over = step >= one.config.steps
+    const evaluation = records.find((each) => each.kind === 'evaluation')
+    for (const each of records) hub.emit('runs', 'onRecord', { id: one.id, record: each })
+    putRun({
+      ...one,
+      step,
+      trainedMs: step * 240,
+      status: over ? 'finished' : 'running',
+      ...(evaluation?.kind === 'evaluation'
+        ? { last: { step, ...evaluation.validation }, best: { step, ...evaluation.validation } }
+        : {}),
+    })
+    putJob({ ...job, phase: 'training', done: step, status: over ? 'done' : 'running' })
+  }
+
+  return {
+    handlers,
+    hub,
+    uploaded,
+    calls,
+    tick,
+    open: () => {
+      const [near, far] = memoryPair()
+      hub.attach(far)
+      return Promise.resolve(near)
+    },
+  }
+}
+
+/** The same handlers, noting each call and failing those that shall fail. */
+function watched(handlers: GyreHandlers, calls: string[], failing: Record<string, GyreError>): GyreHandlers {
+  const copy: Record<string, Record<string, unknown>> = {}
+  for (const [topic, members] of Object.entries(handlers)) {
+    copy[topic] = {}
+    for (const [name, member] of Object.entries(members as Record<string, (...values: unknown[]) => unknown>))
+      copy[topic][name] = (...values: unknown[]) => {
+        calls.push(`${topic}.${name}`)
+        const error = failing[`${topic}.${name}`]
+        if (error) throw error
+        return member(...values)
+      }
+  }
+  return copy as unknown as GyreHandlers
+}
