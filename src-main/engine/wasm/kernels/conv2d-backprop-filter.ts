@@ -1,7 +1,7 @@
 // Gradient of a convolution with respect to its filter, which tfjs's WASM backend lacks: itself a convolution, with
 // the batch in the place of the channels. Must not be used with another backend than WASM.
 import * as tf from '@tensorflow/tfjs-core'
-import { convolutionShapes, type ConvAttributes } from './shapes'
+import { convolutionShapes, padToWindows, type ConvAttributes } from './shapes'
 
 interface Attributes extends ConvAttributes {
   filterShape: [number, number, number, number]
@@ -15,25 +15,17 @@ interface Attributes extends ConvAttributes {
 function backpropFilter(x: tf.Tensor4D, dy: tf.Tensor4D, attributes: Attributes): tf.Tensor4D {
   const { filterShape } = attributes
   const info = convolutionShapes(x.shape, filterShape, attributes)
-  const { top, left } = info.padInfo
   const [height, width, channels, outputs] = filterShape
-  if (height * width === 1 && x.size / channels === dy.size / outputs) {
+  const plain =
+    info.strideHeight * info.strideWidth === 1 &&
+    info.outHeight === info.inHeight &&
+    info.outWidth === info.inWidth
+  if (height * width === 1 && plain) {
     // A 1×1 convolution is a matrix product, and so is its gradient, eight times faster.
     const product = tf.matMul(tf.reshape(x, [-1, channels]), tf.reshape(dy, [-1, outputs]), true) // [C, O]
     return tf.reshape(product, filterShape)
   }
-  // What the windows reach: rows beyond it (of an input that does not divide by the stride) have no part.
-  const reachH = (info.outHeight - 1) * info.strideHeight + height
-  const reachW = (info.outWidth - 1) * info.strideWidth + width
-  const below = Math.max(0, reachH - top - info.inHeight)
-  const right = Math.max(0, reachW - left - info.inWidth)
-  const padded = tf.pad(x, [
-    [0, 0],
-    [top, below],
-    [left, right],
-    [0, 0],
-  ])
-  const used = tf.slice(padded, [0, 0, 0, 0], [info.batchSize, reachH, reachW, info.inChannels]) // [N, H, W, C]
+  const used = padToWindows(x, info) // [N, H, W, C]
   const images = tf.transpose(used, [3, 1, 2, 0]) // [C, H, W, N]
   const filter = tf.transpose(dy, [1, 2, 0, 3]) // [H', W', N, O]
   const gradient = tf.conv2d(images, filter, 1, 'valid', 'NHWC', [info.strideHeight, info.strideWidth]) // [C, k, l, O]

@@ -6,12 +6,17 @@ import { conv2DBackpropInput } from './conv2d-backprop-input'
 import { slice } from './slice'
 import { unsortedSegmentSum } from './unsorted-segment-sum'
 
-const own = (name: string): tf.KernelConfig => tf.getKernel(name, 'wasm')
-const kernels = [conv2DBackpropFilter, conv2DBackpropInput, unsortedSegmentSum]
-
 /** Registers the kernels, in place of the backend's own where it has one. Call after the backend's were registered. */
 export function registerTrainingKernels(): void {
-  for (const kernel of [...kernels, batchMatMul(own(tf.BatchMatMul)), slice(own(tf.Slice))]) {
+  const own = (name: string): tf.KernelConfig => tf.getKernel(name, 'wasm')
+  const kernels = [
+    conv2DBackpropFilter,
+    conv2DBackpropInput,
+    unsortedSegmentSum,
+    batchMatMul(own(tf.BatchMatMul)),
+    slice(own(tf.Slice)),
+  ]
+  for (const kernel of kernels) {
     if (tf.getKernel(kernel.kernelName, kernel.backendName) as unknown)
       tf.unregisterKernel(kernel.kernelName, kernel.backendName)
     tf.registerKernel(kernel)
