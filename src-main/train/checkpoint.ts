@@ -1,33 +1,18 @@
 // Checkpoints on disk: `checkpoints/step-0001500/` holds model.safetensors, optimizer.safetensors, state.json and,
 // written last, MANIFEST.json. A folder appears under its name only when it is whole and on disk; a reader believes
 // it only when sizes and SHA-256 agree. Knows files, not tensors of any engine.
-import { randomBytes } from 'node:crypto'
-import { lstat, mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { lstat, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CheckpointRef } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
 import { manifestFile, schemaVersion, type ManifestFile } from '#shared/contract/files'
-import { syncFolder } from '#main/data/atomic'
-import { describeFsError } from '#main/data/fs-errors'
-import { readSafetensors, writeSafetensors, type NamedTensor } from '#main/export/safetensors'
-import { digestFile, writeDurable } from './durable'
+import { readSafetensors, type NamedTensor } from '#main/export/safetensors'
+import { checkpointsFolder, fileNames, folderName, manifestName } from './checkpoint-names'
+import { digestFile } from './durable'
 import { checkpointState, type CheckpointState } from './state'
 
-const fileNames = ['model.safetensors', 'optimizer.safetensors', 'state.json'] as const
-const manifestName = 'MANIFEST.json'
 /** Larger than any honest one: 65,536 codes' counts are half a megabyte. */
 const maxJsonBytes = 64 * 1024 * 1024
-
-const checkpointsFolder = (runFolder: string): string => join(runFolder, 'checkpoints')
-const folderName = (step: number): string => `step-${String(step).padStart(7, '0')}`
-const isUnfinished = (name: string): boolean => /^\.(tmp|old)-/.test(name)
-const isLeftover = (name: string): boolean => /^\.(tmp|old|corrupt)-/.test(name)
-
-export interface CheckpointContent {
-  state: CheckpointState
-  model: readonly NamedTensor[]
-  optimizer: readonly NamedTensor[]
-}
 
 /** A checkpoint whose every byte was compared with its manifest. */
 export interface VerifiedCheckpoint {
@@ -115,7 +100,7 @@ export async function verifyCheckpoint(runFolder: string, step: number): Promise
 }
 
 /** Steps of all checkpoint folders, ascending, whatever their state. */
-async function stepsOnDisk(runFolder: string): Promise<number[]> {
+export async function stepsOnDisk(runFolder: string): Promise<number[]> {
   const names = await readdir(checkpointsFolder(runFolder)).catch(() => [])
   const steps = names.map((name) => Number(/^step-(\d{7,15})$/.exec(name)?.[1] ?? Number.NaN))
   // Only the name that we would give: two spellings of one step would be two checkpoints.
@@ -207,6 +192,7 @@ async function candidates(runFolder: string, ref: 'last' | 'best'): Promise<numb
 export async function resolveCheckpoint(
   runFolder: string,
   ref: CheckpointRef,
+  verify: typeof verifyCheckpoint = verifyCheckpoint,
 ): Promise<VerifiedCheckpoint & { rejected: RejectedCheckpoint[] }> {
   if (typeof ref === 'number') {
     const steps = await stepsOnDisk(runFolder)
@@ -217,12 +203,12 @@ export async function resolveCheckpoint(
           : 'This run has no checkpoint yet.'
       throw new GyreError('not-found', `There is no checkpoint at step ${ref}.`, hint)
     }
-    return { ...(await verifyCheckpoint(runFolder, ref)), rejected: [] }
+    return { ...(await verify(runFolder, ref)), rejected: [] }
   }
   const rejected: RejectedCheckpoint[] = []
   for (const step of await candidates(runFolder, ref)) {
     try {
-      return { ...(await verifyCheckpoint(runFolder, step)), rejected }
+      return { ...(await verify(runFolder, step)), rejected }
     } catch (error) {
       // A newer version's checkpoint is not damaged: passing over it would silently throw training away.
       if (error instanceof GyreError && error.code === 'unsupported') throw error
@@ -234,6 +220,11 @@ export async function resolveCheckpoint(
   throw new GyreError('not-found', 'This run has no checkpoint yet.', 'Train it first, for a step at least.')
 }
 
+/** `resolveCheckpoint` for answers of a moment: unchanged files that were verified once are not read again. */
+export function findCheckpoint(runFolder: string, ref: CheckpointRef): Promise<VerifiedCheckpoint> {
+  return resolveCheckpoint(runFolder, ref, verifyCached)
+}
+
 /** Tensors of a checkpoint's file; the folder comes from `resolveCheckpoint`. */
 export async function readTensors(
   folder: string,
@@ -241,86 +232,4 @@ export async function readTensors(
   names?: readonly string[],
 ): Promise<Map<string, NamedTensor>> {
   return (await readSafetensors(join(folder, `${part}.safetensors`), names)).tensors
-}
-
-/** Takes a folder out of sight at once, whatever happens while it is deleted. */
-async function discard(parent: string, name: string): Promise<void> {
-  const hidden = join(parent, `.old-${name}-${randomBytes(4).toString('hex')}`)
-  await rename(join(parent, name), hidden)
-  await rm(hidden, { recursive: true, force: true })
-}
-
-/** Keeps the newest two and `best`; deletes the others and what earlier writes left behind. */
-async function prune(parent: string, best: number | null): Promise<void> {
-  const names = await readdir(parent)
-  const steps = names.filter((name) => /^step-\d+$/.test(name)).sort()
-  const keep = new Set(steps.slice(-2))
-  if (best !== null) keep.add(folderName(best))
-  for (const name of steps) if (!keep.has(name)) await discard(parent, name)
-  for (const name of names.filter(isLeftover)) await rm(join(parent, name), { recursive: true, force: true })
-}
-
-/** True when a good checkpoint of this step is there already: training repeats exactly, so it holds the same state. */
-async function makeRoom(runFolder: string, step: number): Promise<boolean> {
-  if (!(await stepsOnDisk(runFolder)).includes(step)) return false
-  const good = await verifyCheckpoint(runFolder, step).then(
-    () => true,
-    () => false,
-  )
-  if (!good) await setAside(runFolder, [{ step, reason: 'damaged' }])
-  return good
-}
-
-/**
- * Writes a checkpoint, then deletes those that are neither `best` nor among the newest two. After a crash at any
- * point either the new folder is there, whole, or it is not and the previous ones are.
- * `best` is the step of the best checkpoint so far, this one included.
- */
-export async function writeCheckpoint(
-  runFolder: string,
-  { state, model, optimizer }: CheckpointContent,
-  best: number | null,
-): Promise<string> {
-  const parent = checkpointsFolder(runFolder)
-  await mkdir(parent, { recursive: true })
-  const name = folderName(state.step)
-  if (await makeRoom(runFolder, state.step)) return join(parent, name)
-  const temporary = join(parent, `.tmp-${name}-${randomBytes(4).toString('hex')}`)
-  await mkdir(temporary)
-  try {
-    const metadata = { format: 'gyre', schemaVersion: String(schemaVersion), step: String(state.step) }
-    await writeSafetensors(join(temporary, 'model.safetensors'), model, metadata)
-    await writeSafetensors(join(temporary, 'optimizer.safetensors'), optimizer, metadata)
-    await writeDurable(join(temporary, 'state.json'), JSON.stringify(checkpointState.parse(state)))
-    const files: ManifestFile['files'] = {}
-    for (const file of fileNames) files[file] = await digestFile(join(temporary, file))
-    const manifest: ManifestFile = { schemaVersion, step: state.step, files }
-    await writeDurable(join(temporary, manifestName), `${JSON.stringify(manifest, null, 2)}\n`)
-    await syncFolder(temporary)
-    await rename(temporary, join(parent, name))
-    await syncFolder(parent)
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => undefined)
-    throw describeFsError(error, join(parent, name))
-  }
-  await prune(parent, best)
-  return join(parent, name)
-}
-
-/** Before training goes on: removes half-written folders of a killed process. */
-export async function sweepCheckpoints(runFolder: string): Promise<void> {
-  const parent = checkpointsFolder(runFolder)
-  const names = await readdir(parent).catch(() => [])
-  for (const name of names.filter(isUnfinished))
-    await rm(join(parent, name), { recursive: true, force: true })
-}
-
-/** Puts damaged checkpoints out of the way of new ones; they are deleted after the next good checkpoint. */
-export async function setAside(runFolder: string, rejected: readonly RejectedCheckpoint[]): Promise<void> {
-  const parent = checkpointsFolder(runFolder)
-  for (const { step } of rejected)
-    await rename(
-      join(parent, folderName(step)),
-      join(parent, `.corrupt-${folderName(step)}-${randomBytes(4).toString('hex')}`),
-    )
 }

@@ -130,15 +130,15 @@ export interface MetricsLog {
   close(): Promise<void>
 }
 
-/** Keeps the readable lines up to `lastStep`; a crash leaves the old file or the new one. */
-async function trim(path: string, lastStep: number): Promise<void> {
+/** Keeps the readable lines that `keep` wants; a crash leaves the old file or the new one. */
+async function trim(path: string, keep: (record: MetricsRecord) => boolean): Promise<void> {
   const temporary = temporaryPath(dirname(path))
   const handle = await open(temporary, 'wx')
   try {
     let block: string[] = []
     for await (const line of completeLines(path)) {
       const record = parseLine(line)
-      if (record && record.step <= lastStep) block.push(`${line}\n`)
+      if (record && keep(record)) block.push(`${line}\n`)
       if (block.length < 1000) continue
       await handle.appendFile(block.join(''))
       block = []
@@ -155,10 +155,13 @@ async function trim(path: string, lastStep: number): Promise<void> {
   }
 }
 
-/** Opens the log to go on after `lastStep`: drops a torn tail and all that came after that step. */
-export async function openMetricsLog(runFolder: string, lastStep: number): Promise<MetricsLog> {
+/** Opens the log to go on writing: drops a torn tail, and every record that `keep` does not want. */
+export async function openMetricsLog(
+  runFolder: string,
+  keep: (record: MetricsRecord) => boolean,
+): Promise<MetricsLog> {
   const path = join(runFolder, metricsFileName)
-  await trim(path, lastStep)
+  await trim(path, keep)
   const handle: FileHandle = await open(path, 'a')
   return {
     // One write of one line: a kill can tear only the last line.

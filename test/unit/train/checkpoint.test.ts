@@ -13,14 +13,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import {
-  listCheckpoints,
-  readTensors,
-  resolveCheckpoint,
-  setAside,
-  sweepCheckpoints,
-  writeCheckpoint,
-} from '#main/train/checkpoint'
+import { listCheckpoints, readTensors, resolveCheckpoint } from '#main/train/checkpoint'
+import { setAside, sweepCheckpoints, writeCheckpoint } from '#main/train/checkpoint-write'
 import type { CheckpointState } from '#main/train/state'
 
 let run: string
@@ -129,6 +123,17 @@ test('writing the same step again keeps the good one; a damaged one is replaced'
   await save(1)
   expect(await steps()).toEqual([1])
   expect(await readdir(join(run, 'checkpoints'))).toEqual(['step-0000001'])
+})
+
+test('the same step again, now evaluated: replaced; a crash between the two renames loses nothing', async () => {
+  await save(1)
+  await save(1, 0.5)
+  expect((await resolveCheckpoint(run, 1)).state.evaluation?.mse).toBe(0.5)
+  const parent = join(run, 'checkpoints')
+  expect(await readdir(parent)).toEqual(['step-0000001'])
+  await rename(join(parent, 'step-0000001'), join(parent, '.replaced-step-0000001-abcd'))
+  await sweepCheckpoints(run)
+  expect((await resolveCheckpoint(run, 'last')).step).toBe(1)
 })
 
 describe('damage', () => {

@@ -30,7 +30,7 @@ const event = (step: number): MetricsRecord => ({
 })
 
 async function write(records: MetricsRecord[]): Promise<void> {
-  const log = await openMetricsLog(run, Number.POSITIVE_INFINITY)
+  const log = await openMetricsLog(run, () => true)
   for (const one of records) await log.append(one)
   await log.sync()
   await log.close()
@@ -58,7 +58,7 @@ test('a record torn at any byte is passed over by readers and cut off on opening
 test('opening at a step drops what came after it, and lines that are no records', async () => {
   await write([record(1), event(1), record(2), event(2), record(3)])
   await appendFile(path(), 'not json\n{"kind":"train","step":"no"}\n\0\0\0\n')
-  const log = await openMetricsLog(run, 2)
+  const log = await openMetricsLog(run, ({ step }) => step <= 2)
   await log.append(record(4))
   await log.close()
   expect(await all()).toEqual([record(1), event(1), record(2), event(2), record(4)])
@@ -67,7 +67,7 @@ test('opening at a step drops what came after it, and lines that are no records'
 })
 
 test('a record with a number that JSON cannot hold is refused rather than written', async () => {
-  const log = await openMetricsLog(run, 0)
+  const log = await openMetricsLog(run, () => true)
   await expect(log.append(record(1, { loss: Number.NaN }))).rejects.toThrow()
   await log.close()
   expect(await all()).toEqual([])
