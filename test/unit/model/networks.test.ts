@@ -255,7 +255,7 @@ describe('layers are PyTorch’s', () => {
 
 const small: RunConfig = {
   ...defaultConfig,
-  imageSize: 16,
+  imageSize: 8,
   channels: 16,
   channelMultipliers: [1, 2],
   residualBlocks: 1,
@@ -265,13 +265,13 @@ const small: RunConfig = {
 
 describe.each([
   ['quick', small],
-  ['cnn', { ...small, network: 'cnn', attention: [16] }],
+  ['cnn', { ...small, network: 'cnn', attention: [8] }],
   ['cnn, cosine', { ...small, network: 'cnn', distance: 'cosine' }],
 ] as [string, RunConfig][])('%s', (_, config) => {
   test('the gradient of encoder and decoder agrees with differences, tensor by tensor', () => {
     const model = createModel(config, 3)
-    const x = tf.tensor4d(numbers(2 * 16 * 16 * 3), [2, 16, 16, 3])
-    const weights = tf.tensor4d(numbers(2 * 16 * 16 * 3), [2, 16, 16, 3])
+    const x = tf.tensor4d(numbers(8 * 8 * 3), [1, 8, 8, 3])
+    const weights = tf.tensor4d(numbers(8 * 8 * 3), [1, 8, 8, 3])
     const names = [...model.trainable.keys()]
     const start = names.map((name) => model.trainable.get(name) as tf.Tensor)
     const loss = (...tensors: tf.Tensor[]): tf.Scalar => {
@@ -299,7 +299,7 @@ describe.each([
     const built = [...model.trainable.values()].reduce((sum, t) => sum + t.size, model.codebook().size)
     expect(description.parameters).toBe(built)
     expect(model.parameterCount).toBe(built)
-    const z = model.encode(tf.zeros([1, 16, 16, 3]))
+    const z = model.encode(tf.zeros([1, 8, 8, 3]))
     const last = (part: string): number[] | undefined =>
       description.layers.filter((l) => l.part === part).at(-1)?.shape
     expect(z.shape.slice(1)).toEqual(last('encoder'))
