@@ -1,0 +1,267 @@
+// Datasets of the library: importing a folder in place, the sample that comes with the app, what an upload left,
+// and looking at images. Imports are jobs; one process at a time works on one dataset. Sources are only read.
+import { randomBytes } from 'node:crypto'
+import { mkdir, readdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { basename, isAbsolute, join, resolve } from 'node:path'
+import { identifier, type Transform } from '#shared/contract/common'
+import { GyreError } from '#shared/contract/errors'
+import type { DatasetFile, DatasetItem } from '#shared/contract/files'
+import {
+  atomicWriteJson,
+  importDataset,
+  joinInside,
+  packDataset,
+  readDataset,
+  readItems,
+  resolveInside,
+  sampleFolder,
+} from '#main/data/index'
+import type { Bus } from './bus'
+import type { JobContext, Jobs, StartedJob } from './jobs'
+import type { Layout } from './layout'
+import { isLocked, tryLock, waitForLock, type FolderLock } from './locks'
+
+const sampleId = 'sample'
+
+interface ImportPlan {
+  id: string
+  name: string
+  kind: DatasetFile['kind']
+  source: string
+  licence?: string
+}
+
+/** A readable id from a name: `my-photos-3fa2c1`. */
+export function newDatasetId(name: string): string {
+  const slug = name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 40)
+  return `${slug || 'images'}-${randomBytes(3).toString('hex')}`
+}
+
+export class Datasets {
+  readonly #layout: Layout
+  readonly #bus: Bus
+  readonly #jobs: Jobs
+  /** Datasets that work of this process reads now, with the marker that tells other processes so. */
+  readonly #uses = new Map<string, { count: number; lock: Promise<FolderLock | null> }>()
+
+  constructor(layout: Layout, bus: Bus, jobs: Jobs) {
+    this.#layout = layout
+    this.#bus = bus
+    this.#jobs = jobs
+  }
+
+  folderOf(id: string): string {
+    return this.#layout.dataset(id)
+  }
+
+  async list(): Promise<DatasetFile[]> {
+    const names = await readdir(this.#layout.datasets).catch(() => [])
+    const ids = names.filter((name) => identifier.safeParse(name).success)
+    const found = await Promise.all(ids.map((id) => this.get(id).catch(() => null)))
+    return found
+      .filter((dataset) => dataset !== null)
+      .sort((a, b) => b.createdAt.localeCompare(a.createdAt) || a.id.localeCompare(b.id))
+  }
+
+  async get(id: string): Promise<DatasetFile> {
+    const folder = this.folderOf(id)
+    if (!(await stat(join(folder, 'dataset.json')).catch(() => null)))
+      throw new GyreError('not-found', `There is no dataset “${id}” in the library.`)
+    return readDataset(folder)
+  }
+
+  /** Imports a folder in place; the same folder again is scanned again under its old id. */
+  async importFolder(path: string, name?: string): Promise<StartedJob<DatasetFile>> {
+    const source = await realpath(resolve(path)).catch((cause: unknown) => {
+      throw new GyreError('not-found', `There is no folder “${path}”.`, undefined, { cause })
+    })
+    if (!(await stat(source)).isDirectory())
+      throw new GyreError('invalid-input', `“${path}” is not a folder.`, 'Choose a folder that holds images.')
+    const known = (await this.list()).find(
+      (dataset) => dataset.kind === 'folder' && dataset.source === source,
+    )
+    const title = name ?? known?.name ?? (basename(source) || source)
+    return this.#import({ id: known?.id ?? newDatasetId(title), name: title, kind: 'folder', source })
+  }
+
+  /** The bundled images. They never change with the app's version, so a finished import is not repeated. */
+  importSample(): StartedJob<DatasetFile> {
+    return this.#jobs.start(
+      { kind: 'import', title: 'Emoji (sample)', unit: 'images', datasetId: sampleId },
+      async (job) => {
+        const { folder, licence } = sampleFolder()
+        const known = await this.get(sampleId).catch(() => null)
+        if (known?.source === folder) return known
+        const plan: ImportPlan = {
+          id: sampleId,
+          name: 'Emoji (sample)',
+          kind: 'sample',
+          source: folder,
+          licence,
+        }
+        return this.#run(plan, job)
+      },
+    )
+  }
+
+  /** Makes a dataset of files that were uploaded into `folder`, which becomes part of the dataset. */
+  importUpload(folder: string, name: string): StartedJob<DatasetFile> {
+    const id = newDatasetId(name)
+    return this.#jobs.start({ kind: 'import', title: name, unit: 'images', datasetId: id }, async (job) => {
+      const target = this.folderOf(id)
+      await mkdir(target, { recursive: true })
+      await rename(folder, join(target, 'files'))
+      try {
+        return await this.#run({ id, name, kind: 'copy', source: 'files' }, job)
+      } catch (error) {
+        await rm(target, { recursive: true, force: true })
+        throw error
+      }
+    })
+  }
+
+  async rename(id: string, name: string): Promise<DatasetFile> {
+    const lock = await this.#lock(id)
+    try {
+      const next = { ...(await this.get(id)), name }
+      await atomicWriteJson(join(this.folderOf(id), 'dataset.json'), next)
+      this.#bus.emit('datasets', 'onChange', { id, dataset: next })
+      return next
+    } finally {
+      await lock.release()
+    }
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.get(id)
+    if (this.#uses.has(id) || (await this.#usedElsewhere(id)))
+      throw new GyreError('busy', 'A run is using these images.', 'Stop the run first.')
+    const lock = await this.#lock(id)
+    try {
+      // First out of sight under a name no reader looks for, so that a crash leaves no half dataset in the list.
+      const aside = join(this.#layout.datasets, `.removed-${id}-${randomBytes(4).toString('hex')}`)
+      await rename(this.folderOf(id), aside)
+      await rm(aside, { recursive: true, force: true })
+    } finally {
+      await lock.release()
+    }
+    this.#bus.emit('datasets', 'onChange', { id, dataset: null })
+  }
+
+  /** Keeps `id` from being removed while `work` runs, in this and other processes. */
+  async using<T>(id: string, work: () => Promise<T>): Promise<T> {
+    await this.get(id)
+    const marker = join(this.folderOf(id), `.in-use-${process.pid}`)
+    const use = this.#uses.get(id) ?? { count: 0, lock: tryLock(marker) }
+    this.#uses.set(id, use)
+    use.count += 1
+    try {
+      await use.lock
+      return await work()
+    } finally {
+      use.count -= 1
+      if (use.count === 0) {
+        this.#uses.delete(id)
+        await (await use.lock)?.release()
+        await rmdir(marker).catch(() => undefined)
+      }
+    }
+  }
+
+  /** The packed images under a transform, made when they are not cached. */
+  async pack(id: string, transform: Transform, job: JobContext): Promise<string> {
+    const datasetFolder = this.folderOf(id)
+    const lock = await waitForLock(datasetFolder, {
+      signal: job.signal,
+      onWait: () => job.update({ phase: 'Waiting for another Gyre to prepare these images' }),
+    })
+    try {
+      job.update({ phase: 'Preparing images', unit: 'images' })
+      return await packDataset({
+        datasetFolder,
+        transform,
+        signal: job.signal,
+        onProgress: (progress) => job.update({ done: progress.done, total: progress.total }),
+      })
+    } finally {
+      await lock.release()
+    }
+  }
+
+  /** Absolute folder of the source images. */
+  async sourceFolder(dataset: DatasetFile): Promise<string> {
+    return isAbsolute(dataset.source)
+      ? dataset.source
+      : resolveInside(this.folderOf(dataset.id), dataset.source)
+  }
+
+  async item(id: string, index: number): Promise<DatasetItem> {
+    const { items } = await readItems(this.folderOf(id), index, 1)
+    const item = items[0]
+    if (!item) throw new GyreError('not-found', `The dataset has no image ${index}.`)
+    return item
+  }
+
+  /** Absolute path of an image. */
+  async pathOf(id: string, index: number): Promise<string> {
+    const [dataset, item] = [await this.get(id), await this.item(id, index)]
+    return joinInside(await this.sourceFolder(dataset), item.file)
+  }
+
+  #import(plan: ImportPlan): StartedJob<DatasetFile> {
+    const { id, name } = plan
+    return this.#jobs.start({ kind: 'import', title: name, unit: 'images', datasetId: id }, (job) =>
+      this.#run(plan, job),
+    )
+  }
+
+  async #run(plan: ImportPlan, job: JobContext): Promise<DatasetFile> {
+    const datasetFolder = this.folderOf(plan.id)
+    await mkdir(datasetFolder, { recursive: true })
+    const isNew = !(await stat(join(datasetFolder, 'dataset.json')).catch(() => null))
+    const lock = await waitForLock(datasetFolder, {
+      signal: job.signal,
+      onWait: () => job.update({ phase: 'Waiting for another Gyre that imports the same folder' }),
+    })
+    try {
+      job.update({ phase: 'Reading images' })
+      const dataset = await importDataset({
+        datasetFolder,
+        ...plan,
+        signal: job.signal,
+        onProgress: (progress) => job.update({ done: progress.done, total: progress.total }),
+      })
+      if (dataset.imageCount === 0)
+        throw new GyreError(
+          'invalid-input',
+          `No usable image was found in “${plan.name}” (${dataset.skippedCount} other files).`,
+          'Gyre reads PNG, JPEG, WebP, GIF, TIFF and AVIF.',
+        )
+      this.#bus.emit('datasets', 'onChange', { id: plan.id, dataset })
+      return dataset
+    } catch (error) {
+      if (isNew) await rm(join(datasetFolder, 'dataset.json'), { force: true })
+      throw error
+    } finally {
+      await lock.release()
+    }
+  }
+
+  async #lock(id: string) {
+    const lock = await tryLock(this.folderOf(id))
+    if (!lock) throw new GyreError('busy', 'These images are being imported or prepared right now.')
+    return lock
+  }
+
+  async #usedElsewhere(id: string): Promise<boolean> {
+    const names = await readdir(this.folderOf(id)).catch(() => [])
+    const markers = names.filter((name) => name.startsWith('.in-use-'))
+    for (const marker of markers) if (await isLocked(join(this.folderOf(id), marker))) return true
+    return false
+  }
+}

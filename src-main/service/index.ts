@@ -1,0 +1,101 @@
+// The service: everything the contract promises, for one library, in one process. Knows neither Electron nor a
+// transport; hosts (shell, serve, command line) attach what they need. Several services may share a library.
+import { isAbsolute } from 'node:path'
+import { GyreError } from '#shared/contract/errors'
+import type { GyreHandlers } from '#shared/contract/index'
+import type { EngineOptions } from '#main/engine/index'
+import { Bus } from './bus'
+import { Datasets } from './datasets'
+import { Engines } from './engines'
+import { Exports } from './exports'
+import { handlersOf } from './handlers'
+import type { HostAdapter } from './host'
+import { Inspector } from './inspector'
+import { Jobs } from './jobs'
+import { libraryLayout, type Layout } from './layout'
+import { openLibrary, recoverRuns, sweepLibrary } from './library'
+import { watchLoad } from './load'
+import { StepTimes } from './measured'
+import { Operations } from './operations'
+import { Runs } from './runs'
+import { RunStore } from './run-store'
+import { SettingsStore } from './settings'
+import { TrainerClient } from './trainer-client'
+import { threadHost, type TrainerHost } from './trainer-host'
+import { Training } from './training'
+import { Uploads } from './uploads'
+
+export { gyreHome } from '#main/engine/home'
+export { browserHost, type HostAdapter } from './host'
+
+export interface ServiceOptions {
+  /** Absolute path of the library. */
+  libraryPath: string
+  /** The built trainer, dist/main/trainer.js. */
+  trainerEntry: string | URL
+  host: HostAdapter
+  engineOptions?: EngineOptions
+  /** Where the trainer runs; a worker thread by default. */
+  trainerHost?: TrainerHost
+  version?: string
+}
+
+export interface Service {
+  readonly handlers: GyreHandlers
+  readonly layout: Layout
+  readonly datasets: Datasets
+  readonly runs: Runs
+  readonly store: RunStore
+  readonly training: Training
+  readonly operations: Operations
+  readonly inspector: Inspector
+  readonly exports: Exports
+  readonly engines: Engines
+  readonly jobs: Jobs
+  /** Adds a listener for events; returns the function that takes it away. */
+  bind: Bus['bind']
+  /** Stops what trains and keeps it, cancels the rest, and ends the trainer. */
+  close(): Promise<void>
+}
+
+/** @throws GyreError `permission` when the library can't be written */
+export async function createService(options: ServiceOptions): Promise<Service> {
+  const { libraryPath, host, engineOptions = {}, version = '' } = options
+  if (!isAbsolute(libraryPath)) throw new GyreError('invalid-input', 'The library needs an absolute path.')
+  const layout = libraryLayout(libraryPath)
+  await openLibrary(layout)
+  const bus = new Bus()
+  const jobs = new Jobs(bus)
+  const store = new RunStore(layout, bus)
+  const datasets = new Datasets(layout, bus, jobs)
+  const uploads = new Uploads(layout.uploads)
+  const settings = new SettingsStore(layout.settingsFile, bus)
+  const times = new StepTimes(layout.measuredFile)
+  const engines = new Engines(jobs, engineOptions)
+  const trainers = new TrainerClient(options.trainerHost ?? threadHost(options.trainerEntry), (wish) =>
+    engines.choose(wish),
+  )
+  const training = new Training({ bus, datasets, jobs, trainers, times, host })
+  const runs = new Runs(store, datasets, training)
+  const operations = new Operations({ store, runs, datasets, jobs, trainers })
+  const inspector = new Inspector({ store, datasets, jobs, operations })
+  const exports = new Exports(layout, store, runs)
+  await sweepLibrary(layout)
+  await recoverRuns(store)
+  const stopWatching = watchLoad(bus, trainers, () => training.dataWaitFraction)
+  const parts = { layout, host, version, jobs, store, datasets, uploads, settings, times, engines, training }
+  const handlers = handlersOf({ ...parts, runs, inspector, exports })
+  let closing: Promise<void> | null = null
+  const close = async (): Promise<void> => {
+    await training.close()
+    jobs.close()
+    stopWatching()
+    await uploads.close()
+    await trainers.close()
+  }
+  return {
+    ...{ handlers, layout, datasets, runs, store, training, operations, inspector, exports, engines, jobs },
+    bind: (emit, isAttached) => bus.bind(emit, isAttached),
+    close: () => (closing ??= close()),
+  }
+}

@@ -1,0 +1,227 @@
+// The codebook of a checkpoint over a set of images: computed once by the trainer into the run's `inspection` folder,
+// then read from there. What the window asks while scrolling (tiles, neighbours, patches) is answered from caches.
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { CheckpointRef } from '#shared/contract/common'
+import { GyreError } from '#shared/contract/errors'
+import { manifestFile, type DatasetFile } from '#shared/contract/files'
+import type { CodebookSummary, NearestSample } from '#shared/contract/inspector'
+import { temporaryPath } from '#main/data/atomic'
+import { cropPatch, joinInside, resolveInside } from '#main/data/index'
+import { listCheckpoints } from '#main/train/checkpoint'
+import { inspectionFileName, readInspection, type Inspection } from '#main/train/inspection'
+import type { Datasets } from './datasets'
+import type { Jobs, StartedJob } from './jobs'
+import type { Operations } from './operations'
+import type { RunStore } from './run-store'
+import { TileCache } from './tile-cache'
+import { transformOf } from './training'
+
+/** As many as the contract lets anybody ask for, so that one computation serves every question. */
+const nearestPerCode = 64
+const openInspections = 4
+
+export interface InspectTarget {
+  runId: string
+  checkpoint: CheckpointRef
+  /** Another dataset than the run's training images. */
+  datasetId?: string
+}
+
+/** A target with everything that decides its result. */
+interface Resolved {
+  runId: string
+  runFolder: string
+  step: number
+  modelSha256: string
+  dataset: DatasetFile
+  split: 'train' | 'all'
+  key: string
+  folder: string
+}
+
+export interface InspectorParts {
+  store: RunStore
+  datasets: Datasets
+  jobs: Jobs
+  operations: Operations
+}
+
+export class Inspector {
+  readonly #running = new Map<string, StartedJob<void>>()
+  readonly #read = new Map<string, Promise<Inspection>>()
+  readonly #tiles = new TileCache()
+
+  constructor(private readonly parts: InspectorParts) {}
+
+  /** Starts the computation where it is not cached, and names its job. */
+  async open(target: InspectTarget): Promise<{ jobId: string | null }> {
+    return { jobId: (await this.start(target))?.id ?? null }
+  }
+
+  /** The job that computes this target, or null when it is cached. */
+  async start(target: InspectTarget): Promise<StartedJob<void> | null> {
+    const resolved = await this.#resolve(target)
+    if (await isThere(resolved.folder)) return null
+    const running = this.#running.get(resolved.folder)
+    if (running) return running
+    const { jobs } = this.parts
+    const about = { kind: 'inspect', title: 'Codebook', unit: 'images' } as const
+    const job = jobs.start({ ...about, runId: resolved.runId, datasetId: resolved.dataset.id }, (context) =>
+      this.parts.operations.prepared(
+        { runId: resolved.runId, checkpoint: resolved.step, datasetId: resolved.dataset.id },
+        context,
+        async ({ trainer, runFolder, packed }) => {
+          const parent = join(runFolder, 'inspection')
+          await mkdir(parent, { recursive: true })
+          const out = temporaryPath(parent)
+          await mkdir(out)
+          try {
+            const { step, split } = resolved
+            await trainer.inspect(
+              { runFolder, checkpoint: step, packed, split, nearest: nearestPerCode, out },
+              { signal: context.signal },
+            )
+            await publish(out, resolved.folder)
+          } finally {
+            await rm(out, { recursive: true, force: true })
+          }
+        },
+      ),
+    )
+    this.#running.set(resolved.folder, job)
+    const forget = (): boolean => this.#running.delete(resolved.folder)
+    job.finished.then(forget, forget)
+    return job
+  }
+
+  /** null until the computation is done. */
+  async summary(target: InspectTarget): Promise<CodebookSummary | null> {
+    const resolved = await this.#resolve(target)
+    if (!(await isThere(resolved.folder))) return null
+    return { runId: resolved.runId, ...(await this.#inspection(resolved)).summary }
+  }
+
+  /** Summary and neighbours at once, for the command line. Call after `start` is done. */
+  async read(target: InspectTarget) {
+    const resolved = await this.#resolve(target)
+    const inspection = await this.#inspection(resolved)
+    return {
+      summary: inspection.summary,
+      nearest: (code: number, count: number): NearestSample[] => inspection.nearest(code, count),
+    }
+  }
+
+  async nearest(target: InspectTarget, code: number, count: number): Promise<NearestSample[]> {
+    return (await this.#inspection(await this.#resolve(target))).nearest(code, count)
+  }
+
+  /** What codes decode to when the whole grid holds them: RGB, in the order asked. */
+  async decodedTiles(
+    target: InspectTarget,
+    indices: readonly number[],
+  ): Promise<{ size: number; pixels: Uint8Array }> {
+    const { runFolder, runId, step, modelSha256 } = await this.#resolve(target)
+    const { config } = await this.parts.store.read(runId)
+    const outside = indices.find((index) => index >= config.codebookSize)
+    if (outside !== undefined)
+      throw new GyreError(
+        'invalid-input',
+        `There is no code ${outside}: the codebook has ${config.codebookSize}.`,
+      )
+    return this.#tiles.get(modelSha256, indices, (missing) =>
+      this.parts.operations.withTrainer((trainer) =>
+        trainer.decodeCodes({ runFolder, checkpoint: step, indices: missing }),
+      ),
+    )
+  }
+
+  /** PNG of the image patch behind a token, with its surroundings. */
+  async patch(
+    target: InspectTarget,
+    { item, row, column, margin }: { item: number; row: number; column: number; margin: number },
+  ): Promise<Uint8Array> {
+    const { datasets, store } = this.parts
+    const resolved = await this.#resolve(target)
+    const { summary } = await this.#inspection(resolved)
+    const { file } = await datasets.item(resolved.dataset.id, item)
+    const path = joinInside(await datasets.sourceFolder(resolved.dataset), file)
+    const { config } = await store.read(resolved.runId)
+    return cropPatch({ path, transform: transformOf(config), row, column, tokens: summary.tokens, margin })
+  }
+
+  async #resolve(target: InspectTarget): Promise<Resolved> {
+    const { store, datasets, operations } = this.parts
+    const run = await store.read(target.runId)
+    const runFolder = store.folderOf(target.runId)
+    await resolveInside(runFolder, 'checkpoints')
+    await resolveInside(runFolder, 'inspection')
+    const all = await listCheckpoints(runFolder)
+    const { checkpoint: ref } = target
+    const found = all.find(({ step, best, last }) =>
+      ref === 'best' ? best : ref === 'last' ? last : step === ref,
+    )
+    if (!found)
+      throw new GyreError(
+        'not-found',
+        typeof ref === 'number'
+          ? `There is no checkpoint at step ${ref}.`
+          : 'This run has no checkpoint yet.',
+        all.length > 0
+          ? `There are checkpoints at steps ${all.map(({ step }) => step).join(', ')}.`
+          : undefined,
+      )
+    const datasetId = await operations.datasetFor(run, target.datasetId)
+    const dataset = await datasets.get(datasetId)
+    const split = target.datasetId === undefined ? 'train' : 'all'
+    const modelSha256 = await modelDigest(runFolder, found.step)
+    const parts = [
+      modelSha256,
+      dataset.fingerprint,
+      split,
+      run.config.validationFraction,
+      transformOf(run.config),
+    ]
+    const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
+    const folder = join(runFolder, 'inspection', `step-${String(found.step).padStart(7, '0')}-${key}`)
+    return { runId: target.runId, runFolder, step: found.step, modelSha256, dataset, split, key, folder }
+  }
+
+  /** Reads a result once; the latest few stay in memory. */
+  async #inspection({ folder }: Resolved): Promise<Inspection> {
+    if (!(await isThere(folder)))
+      throw new GyreError(
+        'not-found',
+        'The codebook has not been looked at yet.',
+        'Open it in Inspect first.',
+      )
+    const known = this.#read.get(folder)
+    if (known) return known
+    const reading = readInspection(folder)
+    this.#read.set(folder, reading)
+    reading.catch(() => this.#read.delete(folder))
+    for (const old of [...this.#read.keys()].slice(0, -openInspections)) this.#read.delete(old)
+    return reading
+  }
+}
+
+async function isThere(folder: string): Promise<boolean> {
+  return (await stat(join(folder, inspectionFileName)).catch(() => null)) !== null
+}
+
+/** Another process may have published the same result meanwhile: either is right. */
+async function publish(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if (!(await isThere(to))) throw error
+  }
+}
+
+async function modelDigest(runFolder: string, step: number): Promise<string> {
+  const name = `step-${String(step).padStart(7, '0')}`
+  const path = await resolveInside(runFolder, `checkpoints/${name}/MANIFEST.json`)
+  const manifest = manifestFile.parse(JSON.parse(await readFile(path, 'utf8')))
+  return manifest.files['model.safetensors']?.sha256 ?? ''
+}

@@ -1,0 +1,133 @@
+// The service's end of the trainer: starts it on demand, loads the engine that is wished for, and turns a crash
+// into an error for every call under way. The next call starts a fresh one. Knows no run and no queue.
+import type { EngineWish } from '#shared/contract/common'
+import type { Client } from '#shared/contract/define'
+import { GyreError } from '#shared/contract/errors'
+import type { EngineUsed } from '#shared/contract/files'
+import { trainerContract, type TrainerContract } from '#shared/contract/trainer'
+import { createClient } from '#shared/rpc/index'
+import type { TrainerHost, TrainerProcess } from './trainer-host'
+
+export type Trainer = Client<TrainerContract>['trainer']
+
+interface Loaded {
+  process: TrainerProcess
+  trainer: Trainer
+  engine: EngineUsed
+  users: number
+}
+
+/** Resolves a wish without loading anything. */
+export type ChooseEngine = (wish: EngineWish) => Promise<{ id: string; reason: string }>
+
+export class TrainerClient {
+  readonly #host: TrainerHost
+  readonly #choose: ChooseEngine
+  #loaded: Loaded | null = null
+  /** Loads and replacements happen one after the other. */
+  #turn: Promise<unknown> = Promise.resolve()
+  #idle: (() => void)[] = []
+  #closed = false
+
+  constructor(host: TrainerHost, choose: ChooseEngine) {
+    this.#host = host
+    this.#choose = choose
+  }
+
+  /** The engine that is loaded now. */
+  get engine(): EngineUsed | null {
+    return this.#loaded?.engine ?? null
+  }
+
+  /** The loaded trainer, for looking only. */
+  get current(): Trainer | null {
+    return this.#loaded?.trainer ?? null
+  }
+
+  /**
+   * Runs `work` with a trainer whose engine fits `wish` (`any`: whatever is loaded, else `auto`). If another engine
+   * is loaded, waits until nobody uses it. A crash rejects with its reason.
+   */
+  async use<T>(
+    wish: EngineWish | 'any',
+    work: (trainer: Trainer, engine: EngineUsed) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const acquire = this.#turn.then(() => this.#acquire(wish, signal))
+    this.#turn = acquire.catch(() => undefined)
+    const { loaded, engine } = await acquire
+    try {
+      return await work(loaded.trainer, engine)
+    } catch (error) {
+      throw await this.#explain(loaded, error)
+    } finally {
+      loaded.users -= 1
+      if (loaded.users === 0) for (const wake of this.#idle.splice(0)) wake()
+    }
+  }
+
+  /** Ends the trainer; calls under way reject. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#turn
+    await this.#loaded?.process.kill()
+  }
+
+  /** A lost connection means the trainer died: wait a moment for the reason. */
+  async #explain(loaded: Loaded, error: unknown): Promise<unknown> {
+    if (!(error instanceof GyreError) || error.code !== 'disconnected') return error
+    const reason = await loaded.process.ended
+    return reason ?? new GyreError('cancelled', 'The trainer was closed.')
+  }
+
+  async #acquire(
+    wish: EngineWish | 'any',
+    signal?: AbortSignal,
+  ): Promise<{ loaded: Loaded; engine: EngineUsed }> {
+    for (;;) {
+      signal?.throwIfAborted()
+      if (this.#closed) throw new GyreError('cancelled', 'Gyre is closing.')
+      const present = this.#loaded
+      if (wish === 'any' && present) {
+        present.users += 1
+        return { loaded: present, engine: present.engine }
+      }
+      const concrete = wish === 'any' ? 'auto' : wish
+      const choice = await this.#choose(concrete)
+      if (present && present.engine.id === choice.id && present === this.#loaded) {
+        present.users += 1
+        return { loaded: present, engine: { ...present.engine, reason: choice.reason } }
+      }
+      if (!present) {
+        await this.#start(concrete)
+        continue
+      }
+      if (present.users > 0)
+        await new Promise<void>((resolve) => {
+          this.#idle.push(resolve)
+          signal?.addEventListener('abort', () => resolve(), { once: true })
+        })
+      else await present.process.kill()
+      if (this.#loaded === present && present.users === 0) this.#loaded = null
+    }
+  }
+
+  async #start(wish: EngineWish): Promise<void> {
+    const process = this.#host.start()
+    const client = createClient(trainerContract, process.transport)
+    try {
+      const engine = await client.trainer.load({ engine: wish })
+      const loaded: Loaded = { process, trainer: client.trainer, engine, users: 0 }
+      this.#loaded = loaded
+      void process.ended.then(() => {
+        if (this.#loaded === loaded) this.#loaded = null
+        for (const wake of this.#idle.splice(0)) wake()
+      })
+    } catch (error) {
+      const crash = error instanceof GyreError && error.code === 'disconnected' ? await process.ended : null
+      if (crash) throw crash
+      await process.kill()
+      throw error
+    }
+  }
+}
