@@ -1,0 +1,150 @@
+// train, resume, evaluate: they share their result.
+import type { Command } from 'commander'
+import {
+  validationMetrics,
+  type CheckpointRef,
+  type EngineWish,
+  type ValidationMetrics,
+} from '#shared/contract/common'
+import {
+  readCheckpoint,
+  readConfig,
+  readData,
+  readEngine,
+  wholeNumber,
+  type ConfigArguments,
+} from '../arguments'
+import { exitCodes } from '../errors'
+import type { Context } from '../program'
+import type { TrainResult } from '../results'
+import { finish, withService, type Session } from '../session'
+
+const maxSteps = 10_000_000
+const maxSeed = 2_147_483_647
+export const collect = (value: string, previous: string[] = []): string[] => [...previous, value]
+
+function validationLines(validation: ValidationMetrics | null): string[] {
+  if (!validation) return ['No validation was made.']
+  const { mse, psnr, usage, usagePer256, perplexity, quantizationError, commitmentLoss, images } = validation
+  return [
+    `Over ${images} validation images:`,
+    `  mse                 ${mse.toFixed(5)}  (psnr ${psnr.toFixed(2)} dB)`,
+    `  usage               ${(100 * usage).toFixed(1)} % of the codes (${(100 * usagePer256).toFixed(1)} % per 256 images)`,
+    `  perplexity          ${perplexity.toFixed(1)}`,
+    `  quantization error  ${quantizationError.toFixed(5)}`,
+    `  commitment loss     ${commitmentLoss.toFixed(5)}`,
+  ]
+}
+
+/** Waits for a run that trains here; Ctrl+C stops and keeps it. Prints the result and returns the exit code. */
+async function follow({ service, output, signal }: Session, id: string): Promise<number> {
+  const stop = (): void => void service.training.stop(id).catch(() => undefined)
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop, { once: true })
+  const ended = service.training.whenEnded(id)
+  const run = ended ? await ended : await service.store.read(id)
+  signal.removeEventListener('abort', stop)
+  const folder = service.store.folderOf(id)
+  const result: TrainResult = {
+    run: folder,
+    step: run.step,
+    engine: run.engine?.id ?? null,
+    validation: run.last && validationMetrics.parse(run.last),
+  }
+  const { error } = run
+  const lines = [`Run:   ${folder}`, `Step:  ${run.step} of ${run.config.steps} (${run.status})`]
+  const engine = run.engine ? [`Engine: ${run.engine.name}. ${run.engine.reason}`] : []
+  await output.result(error ? { ...result, error } : result, [
+    ...lines,
+    ...engine,
+    ...validationLines(result.validation),
+  ])
+  if (error) output.say([error.message, error.hint ?? ''].join('\n').trim())
+  if (signal.aborted) return exitCodes.interrupted
+  return run.status === 'finished' ? exitCodes.done : exitCodes.failed
+}
+
+interface TrainOptions extends ConfigArguments {
+  data: string
+  engine: EngineWish
+  from?: string
+  out?: string
+  name?: string
+}
+
+export function addTrain(program: Command, context: Context): void {
+  context
+    .command(program, 'train', 'Train a VQ-VAE on a folder of images.')
+    .requiredOption('--data <folder|dataset>', 'a folder, a dataset’s id, or the word sample')
+    .option('--preset <name>', 'starting point for the settings: quick-look, balanced, quality, …')
+    .option('--config <file>', 'settings as JSON, over the preset’s')
+    .option('--set <key=value...>', 'single settings, over the file’s: --set steps=500 codebookSize=256')
+    .option('--steps <n>', 'how many batches to train on', wholeNumber(1, maxSteps))
+    .option('--seed <n>', 'start of all randomness', wholeNumber(0, maxSeed))
+    .option('--engine <engine>', 'auto, tensorflow-cpu or wasm', readEngine, 'auto')
+    .option('--from <run>', 'start from the best weights of another run')
+    .option('--out <folder>', 'the run’s folder, new or empty (by default in the library)')
+    .option('--name <name>', 'a name for the run')
+    .action(async (options: TrainOptions) => {
+      const config = await readConfig(options)
+      context.exitCode = await withService(context.surroundings, async (session) => {
+        const { store, runs } = session.service
+        const fromRun = options.from === undefined ? undefined : await store.find(options.from)
+        const datasetId = await readData(session, options.data)
+        const { engine, name, out: folder } = options
+        const run = await runs.create({ datasetId, config, engine, name, fromRun, folder })
+        return follow(session, run.id)
+      })
+    })
+}
+
+export function addResume(program: Command, context: Context): void {
+  context
+    .command(program, 'resume', 'Go on with a run from its last checkpoint.')
+    .argument('<run>', 'a run folder’s path, or an id in the library')
+    .option(
+      '--steps <n>',
+      'train up to this step; a larger one trains a finished run on',
+      wholeNumber(1, maxSteps),
+    )
+    .option('--data <folder|dataset>', 'where the run’s images are now, if this library does not know')
+    .action(async (runText: string, options: { steps?: number; data?: string }) => {
+      context.exitCode = await withService(context.surroundings, async (session) => {
+        const id = await session.service.store.find(runText)
+        if (options.data !== undefined) await readData(session, options.data)
+        await session.service.runs.resume(id, options.steps)
+        session.output.say(`Going on at step ${(await session.service.store.read(id)).step}.`)
+        return follow(session, id)
+      })
+    })
+}
+
+export function addEvaluate(program: Command, context: Context): void {
+  context
+    .command(program, 'evaluate', 'Measure a checkpoint on the run’s validation images, or on other images.')
+    .argument('<run>', 'a run folder’s path, or an id in the library')
+    .option('--data <folder|dataset>', 'measure on all of these images instead')
+    .option('--checkpoint <which>', 'best, last or a step', readCheckpoint, 'best')
+    .option('--engine <engine>', 'auto, tensorflow-cpu or wasm', readEngine, 'auto')
+    .action(async (runText: string, options: EvaluateOptions) => {
+      await withService(context.surroundings, async (session) => {
+        const { store, operations } = session.service
+        const runId = await store.find(runText)
+        const datasetId = options.data === undefined ? undefined : await readData(session, options.data)
+        const { checkpoint, engine } = options
+        const found = await finish(session, operations.evaluate({ runId, checkpoint, datasetId, engine }))
+        const { step, validation } = found
+        const result: TrainResult = { run: store.folderOf(runId), step, engine: found.engine.id, validation }
+        await session.output.result(result, [
+          `Step ${step}, ${found.engine.name}.`,
+          ...validationLines(validation),
+        ])
+      })
+    })
+}
+
+interface EvaluateOptions {
+  data?: string
+  checkpoint: CheckpointRef
+  engine: EngineWish
+}

@@ -1,0 +1,69 @@
+// One command's life with a service: opened with progress on stderr, interrupted in an orderly way, always closed.
+import { GyreError } from '#shared/contract/errors'
+import { browserHost, createService, type Service } from '#main/service/index'
+import { exitCodes } from './errors'
+import type { Output } from './output'
+import { progressTo } from './progress'
+
+/** Where the command line finds the rest of Gyre. */
+export interface Surroundings {
+  libraryPath: string
+  trainerEntry: string
+  rendererFolder: string
+  version: string
+  output: Output
+}
+
+export interface Session {
+  service: Service
+  output: Output
+  /** Aborted by Ctrl+C. */
+  signal: AbortSignal
+}
+
+/**
+ * Opens the service for `work` and closes it afterwards. The first Ctrl+C aborts `signal`, so that work can stop and
+ * keep what it has; a second one ends the process at once.
+ */
+export async function withService<T>(
+  surroundings: Surroundings,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const { libraryPath, trainerEntry, version, output } = surroundings
+  const controller = new AbortController()
+  const interrupt = (): void => {
+    if (controller.signal.aborted) process.exit(exitCodes.interrupted)
+    controller.abort(new GyreError('cancelled', 'Interrupted.'))
+    output.say('Stopping, and keeping what was learnt… (press Ctrl+C again to end at once)')
+  }
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
+  try {
+    const service = await createService({ libraryPath, trainerEntry, version, host: browserHost })
+    try {
+      service.bind(progressTo(output))
+      return await work({ service, output, signal: controller.signal })
+    } finally {
+      await service.close()
+    }
+  } finally {
+    output.endProgress()
+    process.off('SIGINT', interrupt)
+    process.off('SIGTERM', interrupt)
+  }
+}
+
+/** Waits for a job; Ctrl+C cancels it. */
+export async function finish<T>(
+  { service, signal }: Session,
+  job: { id: string; finished: Promise<T> },
+): Promise<T> {
+  const cancel = (): void => service.jobs.cancel(job.id)
+  if (signal.aborted) cancel()
+  signal.addEventListener('abort', cancel, { once: true })
+  try {
+    return await job.finished
+  } finally {
+    signal.removeEventListener('abort', cancel)
+  }
+}
