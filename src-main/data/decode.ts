@@ -3,6 +3,7 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp'
 import { GyreError } from '#shared/contract/errors'
 import type { Transform } from '#shared/contract/common'
+import { mendJpeg } from './jpeg'
 import { createTurns, largePixels, maxPixels } from './limits'
 import type { ImageFormat } from './sniff'
 import { Unusable } from './unusable'
@@ -24,46 +25,32 @@ export interface ImageFacts {
   hasAlpha: boolean
 }
 
-type FailOn = 'error' | 'warning'
 const takeTurns = createTurns()
 
-/**
- * A file cut off in its last bytes loses its end marker, which the decoder takes for a fatal error. With the marker
- * put back, a JPEG that is whole otherwise decodes without a warning, and one that lacks image data warns.
- */
-function withEndMarker(data: Buffer): Buffer {
-  return data.readUInt16BE(data.length - 2) === 0xffd9
-    ? data
-    : Buffer.concat([data, Buffer.from([0xff, 0xd9])])
+/** JPEG is read strictly, because only its warnings tell of missing image data; `mendJpeg` took the harmless away. */
+function inputOptions(format: ImageFormat): SharpOptions {
+  return {
+    failOn: format === 'jpeg' ? 'warning' : 'error',
+    limitInputPixels: maxPixels,
+    sequentialRead: true,
+  }
 }
 
-function inputOptions(failOn: FailOn): SharpOptions {
-  return { failOn, autoOrient: true, limitInputPixels: maxPixels, sequentialRead: true }
-}
-
+/** The decoder keeps its messages in one buffer for all threads, so that they may be another file's: not shown. */
 function unusable(error: unknown): Unusable {
-  const words = (error instanceof Error ? error.message : String(error)).split('\n').at(-1)?.trim() ?? ''
-  if (/pixel limit/i.test(words)) {
+  const words = error instanceof Error ? error.message : ''
+  if (words.includes('pixel limit')) {
     return new Unusable('too-large', `It has more than ${maxPixels / 1e6} million pixels.`, { cause: error })
   }
-  if (/channel limit/i.test(words)) {
+  if (words.includes('channel limit')) {
     return new Unusable('unsupported-format', 'It has too many colour channels.', { cause: error })
   }
-  return new Unusable('corrupt', `The image data is damaged or cut off (${words}).`, { cause: error })
+  return new Unusable('corrupt', 'The image data is damaged or cut off.', { cause: error })
 }
 
-/** Runs a decode. JPEG is read strictly, as only its warnings tell damage; stray bytes between segments are harmless. */
 async function decode<T>(data: Buffer, format: ImageFormat, run: (input: Sharp) => Promise<T>): Promise<T> {
   try {
-    if (format !== 'jpeg') return await run(sharp(data, inputOptions('error')))
-    const whole = withEndMarker(data)
-    try {
-      return await run(sharp(whole, inputOptions('warning')))
-    } catch (error) {
-      const strayBytes = error instanceof Error && error.message.includes('extraneous bytes before marker')
-      if (!strayBytes) throw error
-      return await run(sharp(whole, inputOptions('error')))
-    }
+    return await run(sharp(format === 'jpeg' ? mendJpeg(data) : data, inputOptions(format)))
   } catch (error) {
     throw error instanceof GyreError ? error : unusable(error)
   }
@@ -85,10 +72,13 @@ function weighed<T>(facts: ImageFacts, task: () => Promise<T>): Promise<T> {
  */
 export async function inspectImage(data: Buffer, format: ImageFormat): Promise<ImageFacts> {
   return decode(data, format, async (input) => {
-    const facts = factsOf(await input.metadata(), format)
-    // Shrinking while decoding reads all rows and keeps few; small images are quicker without.
-    const small = facts.width * facts.height <= 1_000_000
-    const sink = small ? input : input.resize(16, 16, { fit: 'fill' })
+    const metadata = await input.metadata()
+    const facts = factsOf(metadata, format)
+    // Asking for the last pixel decodes all before it, and a large image never lies in memory. A resize would not do: it
+    // leaves out the last rows. TIFF is not read in order, so there all is asked for.
+    const inOrder = format !== 'tiff' && facts.width * facts.height > 1_000_000
+    const { width, height } = metadata
+    const sink = inOrder ? input.extract({ left: width - 1, top: height - 1, width: 1, height: 1 }) : input
     await weighed(facts, () => sink.raw().toBuffer())
     return facts
   })
@@ -118,8 +108,10 @@ function square(input: Sharp, facts: ImageFacts, to: Transform): Sharp {
 export async function toPixels(data: Buffer, format: ImageFormat, to: Transform): Promise<Uint8Array> {
   return decode(data, format, async (input) => {
     const facts = factsOf(await input.metadata(), format)
-    const opaque = input.flatten({ background: to.background })
-    const coloured = to.channelsIn === 1 ? opaque.greyscale() : opaque.toColourspace('srgb')
+    const opaque = input.autoOrient().flatten({ background: to.background })
+    // Grey images become RGB first, so that the background keeps its colour.
+    const coloured =
+      to.channelsIn === 1 ? opaque.greyscale() : opaque.pipelineColourspace('srgb').toColourspace('srgb')
     const output = square(coloured, facts, to).raw({ depth: 'uchar' })
     const result = await weighed(facts, () => output.toBuffer({ resolveWithObject: true }))
     if (result.data.length !== to.imageSize * to.imageSize * to.channelsIn) {
@@ -137,7 +129,8 @@ export async function toPixels(data: Buffer, format: ImageFormat, to: Transform)
 export async function toThumbnail(data: Buffer, format: ImageFormat, size: number): Promise<Uint8Array> {
   return decode(data, format, async (input) => {
     const facts = factsOf(await input.metadata(), format)
-    const output = input.resize(size, size, { fit: 'inside', withoutEnlargement: true }).toColourspace('srgb')
+    const inside = { fit: 'inside', withoutEnlargement: true } as const
+    const output = input.autoOrient().resize(size, size, inside).toColourspace('srgb')
     return weighed(facts, () => output.png({ compressionLevel: 3 }).toBuffer())
   })
 }
