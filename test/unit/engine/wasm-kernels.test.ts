@@ -52,7 +52,7 @@ const convolutions: fc.Arbitrary<Convolution> = fc
     seed: fc.nat(),
   })
   // With numeric padding tfjs itself works out wrong sizes for windows or strides that are not square.
-  .map((c) =>
+  .map<Convolution>((c) =>
     typeof c.pad === 'string'
       ? c
       : { ...c, filter: [c.filter[0], c.filter[0]], stride: [c.stride[0], c.stride[0]] },
@@ -167,7 +167,7 @@ describe('matrix products', () => {
   const dimension = fc.integer({ min: 1, max: 7 })
   const cases = fc.record({
     size: fc.tuple(dimension, dimension, dimension),
-    batchA: fc.constantFrom([], [1], [3], [2, 2]),
+    batchA: fc.constantFrom<number[][]>([], [1], [3], [2, 2]),
     shared: fc.boolean(),
     transposeA: fc.boolean(),
     transposeB: fc.boolean(),
@@ -214,7 +214,7 @@ test('sums by segment leave out ids that name no segment', () => {
 test('sums by segment for any shape', () => {
   const cases = fc.record({
     ids: fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 1, maxLength: 40 }),
-    inner: fc.constantFrom([], [1], [5], [2, 3]),
+    inner: fc.constantFrom<number[][]>([], [1], [5], [2, 3]),
     seed: fc.nat(),
   })
   fc.assert(
