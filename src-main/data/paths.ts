@@ -1,6 +1,6 @@
 // The one place that turns a relative path (from a file, a call, a zip) into an absolute one. Nothing may reach
 // outside the root, neither by `..` nor by a link.
-import { realpath } from 'node:fs/promises'
+import { readlink, realpath } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { GyreError } from '#shared/contract/errors'
 import { describeFsError, systemCode } from './fs-errors'
@@ -27,7 +27,7 @@ export function joinInside(root: string, path: string): string {
   return joined
 }
 
-/** The real path of the deepest part of `path` that exists, with the rest appended. */
+/** Where `path` would be written: the real path of the deepest part that exists, with the rest appended. */
 async function realpathOfExisting(path: string): Promise<string> {
   try {
     return await realpath(path)
@@ -35,6 +35,9 @@ async function realpathOfExisting(path: string): Promise<string> {
     if (systemCode(error) !== 'ENOENT') throw describeFsError(error, path)
     const parent = dirname(path)
     if (parent === path) return path
+    // A link to what is not there yet: creating the file would create it at the link's end.
+    const target = await readlink(path).catch(() => null)
+    if (target !== null) return realpathOfExisting(resolve(parent, target))
     return join(await realpathOfExisting(parent), basename(path))
   }
 }
