@@ -207,6 +207,16 @@ export class Datasets {
     return item
   }
 
+  /** Every file's name, in the order of the items. */
+  async files(id: string): Promise<string[]> {
+    const names: string[] = []
+    for (;;) {
+      const { total, items } = await readItems(this.folderOf(id), names.length, 1000)
+      for (const { file } of items) names.push(file)
+      if (names.length >= total || items.length === 0) return names
+    }
+  }
+
   /** Absolute path of an image. */
   async pathOf(id: string, index: number): Promise<string> {
     const [dataset, item] = [await this.get(id), await this.item(id, index)]
@@ -223,7 +233,6 @@ export class Datasets {
   async #run(plan: ImportPlan, job: JobContext): Promise<DatasetFile> {
     const datasetFolder = this.folderOf(plan.id)
     await mkdir(datasetFolder, { recursive: true })
-    const isNew = !(await stat(join(datasetFolder, 'dataset.json')).catch(() => null))
     const lock = await waitForLock(datasetFolder, {
       signal: job.signal,
       onWait: () => job.update({ phase: 'Waiting for another Gyre that imports the same folder' }),
@@ -236,17 +245,8 @@ export class Datasets {
         signal: job.signal,
         onProgress: (progress) => job.update({ done: progress.done, total: progress.total }),
       })
-      if (dataset.imageCount === 0)
-        throw new GyreError(
-          'invalid-input',
-          `No usable image was found in “${plan.name}” (${dataset.skippedCount} other files).`,
-          'Gyre reads PNG, JPEG, WebP, GIF, TIFF and AVIF.',
-        )
       this.#bus.emit('datasets', 'onChange', { id: plan.id, dataset })
       return dataset
-    } catch (error) {
-      if (isNew) await rm(join(datasetFolder, 'dataset.json'), { force: true })
-      throw error
     } finally {
       await lock.release()
     }

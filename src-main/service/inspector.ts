@@ -1,19 +1,19 @@
 // The codebook of a checkpoint over a set of images: computed once by the trainer into the run's `inspection` folder,
 // then read from there. What the window asks while scrolling (tiles, neighbours, patches) is answered from caches.
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CheckpointRef } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
 import { manifestFile, type DatasetFile } from '#shared/contract/files'
 import type { CodebookSummary, NearestSample } from '#shared/contract/inspector'
-import { temporaryPath } from '#main/data/atomic'
 import { cropPatch, joinInside, resolveInside } from '#main/data/index'
 import { listCheckpoints } from '#main/train/checkpoint'
-import { inspectionFileName, readInspection, type Inspection } from '#main/train/inspection'
+import { nearestOf, readInspection, type Inspection } from '#main/train/inspection'
 import type { Datasets } from './datasets'
 import type { Jobs, StartedJob } from './jobs'
 import type { Operations } from './operations'
+import { startPool } from './pool'
 import type { RunStore } from './run-store'
 import { TileCache } from './tile-cache'
 import { transformOf } from './training'
@@ -21,6 +21,7 @@ import { transformOf } from './training'
 /** As many as the contract lets anybody ask for, so that one computation serves every question. */
 const nearestPerCode = 64
 const openInspections = 4
+const readsAtOnce = 8
 
 export interface InspectTarget {
   runId: string
@@ -73,20 +74,11 @@ export class Inspector {
         { runId: resolved.runId, checkpoint: resolved.step, datasetId: resolved.dataset.id },
         context,
         async ({ trainer, runFolder, packed }) => {
-          const parent = join(runFolder, 'inspection')
-          await mkdir(parent, { recursive: true })
-          const out = temporaryPath(parent)
-          await mkdir(out)
-          try {
-            const { step, split } = resolved
-            await trainer.inspect(
-              { runFolder, checkpoint: step, packed, split, nearest: nearestPerCode, out },
-              { signal: context.signal },
-            )
-            await publish(out, resolved.folder)
-          } finally {
-            await rm(out, { recursive: true, force: true })
-          }
+          const { step: checkpoint, split, folder: out } = resolved
+          await trainer.inspect(
+            { runFolder, checkpoint, packed, split, nearest: nearestPerCode, out },
+            { signal: context.signal },
+          )
         },
       ),
     )
@@ -100,21 +92,29 @@ export class Inspector {
   async summary(target: InspectTarget): Promise<CodebookSummary | null> {
     const resolved = await this.#resolve(target)
     if (!(await isThere(resolved.folder))) return null
-    return { runId: resolved.runId, ...(await this.#inspection(resolved)).summary }
-  }
-
-  /** Summary and neighbours at once, for the command line. Call after `start` is done. */
-  async read(target: InspectTarget) {
-    const resolved = await this.#resolve(target)
-    const inspection = await this.#inspection(resolved)
-    return {
-      summary: inspection.summary,
-      nearest: (code: number, count: number): NearestSample[] => inspection.nearest(code, count),
-    }
+    const { summary, counts, deadFlags, norms, meanDistance } = await this.#inspection(resolved)
+    const { step, images, vectors, tokens, codebookSize, used, usage, perplexity, dead, deadWindow } = summary
+    const figures = { step, images, vectors, tokens, codebookSize, used, usage, perplexity, dead, deadWindow }
+    return { runId: resolved.runId, ...figures, counts, deadFlags, norms, meanDistance }
   }
 
   async nearest(target: InspectTarget, code: number, count: number): Promise<NearestSample[]> {
-    return (await this.#inspection(await this.#resolve(target))).nearest(code, count)
+    const resolved = await this.#resolve(target)
+    const found = nearestOf(await this.#inspection(resolved), code, count)
+    return startPool(found, readsAtOnce, async (sample) => ({
+      ...sample,
+      file: (await this.parts.datasets.item(resolved.dataset.id, sample.item)).file,
+    }))
+  }
+
+  /** The `count` nearest samples of every code at once, for the command line. Call after `start` is done. */
+  async allNearest(target: InspectTarget, count: number): Promise<NearestSample[][]> {
+    const resolved = await this.#resolve(target)
+    const inspection = await this.#inspection(resolved)
+    const files = count > 0 ? await this.parts.datasets.files(resolved.dataset.id) : []
+    return Array.from({ length: inspection.summary.codebookSize }, (_, code) =>
+      nearestOf(inspection, code, count).map((sample) => ({ ...sample, file: files[sample.item] ?? '' })),
+    )
   }
 
   /** What codes decode to when the whole grid holds them: RGB, in the order asked. */
@@ -207,16 +207,7 @@ export class Inspector {
 }
 
 async function isThere(folder: string): Promise<boolean> {
-  return (await stat(join(folder, inspectionFileName)).catch(() => null)) !== null
-}
-
-/** Another process may have published the same result meanwhile: either is right. */
-async function publish(from: string, to: string): Promise<void> {
-  try {
-    await rename(from, to)
-  } catch (error) {
-    if (!(await isThere(to))) throw error
-  }
+  return (await stat(join(folder, 'inspection.json')).catch(() => null)) !== null
 }
 
 async function modelDigest(runFolder: string, step: number): Promise<string> {

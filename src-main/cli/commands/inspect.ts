@@ -1,6 +1,7 @@
 // inspect: the codebook of a checkpoint, code by code.
 import type { Command } from 'commander'
 import type { CheckpointRef } from '#shared/contract/common'
+import { GyreError } from '#shared/contract/errors'
 import { readCheckpoint, readData, readNearest } from '../arguments'
 import type { Context } from '../program'
 import type { InspectResult } from '../results'
@@ -47,16 +48,22 @@ export function addInspect(program: Command, context: Context): void {
         const target = { runId, checkpoint: options.checkpoint, datasetId }
         const job = await inspector.start(target)
         if (job) await finish(session, job)
-        const found = await inspector.read(target)
-        const { step: checkpoint, images, codebookSize: total, used, perplexity, usage } = found.summary
-        const { dead, deadWindow, counts, deadFlags } = found.summary
+        const summary = await inspector.summary(target)
+        if (!summary)
+          throw new GyreError('internal', 'The inspection has vanished.', 'Run the command again.')
+        const nearest = await inspector.allNearest(target, options.nearest)
+        const { step: checkpoint, images, codebookSize: total, used, perplexity, usage } = summary
+        const { dead, deadWindow, counts, deadFlags } = summary
         const codes = Array.from(counts, (count, index) => ({
           index,
           count,
           dead: deadFlags[index] === 1,
-          nearest: found
-            .nearest(index, options.nearest)
-            .map(({ file, row, column, distance }) => ({ file, row, column, distance })),
+          nearest: (nearest[index] ?? []).map(({ file, row, column, distance }) => ({
+            file,
+            row,
+            column,
+            distance,
+          })),
         }))
         const figures = { images, total, used, perplexity, usage, dead, deadWindow }
         const result: InspectResult = { run: store.folderOf(runId), checkpoint, ...figures, codes }

@@ -49,7 +49,8 @@ async function follow({ service, output, signal }: Session, id: string): Promise
     run: folder,
     step: run.step,
     engine: run.engine?.id ?? null,
-    validation: run.last && validationMetrics.parse(run.last),
+    // An evaluation of an earlier step must not pass for one of this step.
+    validation: run.last?.step === run.step ? validationMetrics.parse(run.last) : null,
   }
   const { error } = run
   const lines = [`Run:   ${folder}`, `Step:  ${run.step} of ${run.config.steps} (${run.status})`]
