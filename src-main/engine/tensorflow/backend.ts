@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import util from 'node:util'
 import { bindingFileName, quietFileName } from './binding-source'
 
-const require = createRequire(import.meta.url)
+// Not called `require`: the bundler adds a shim of that name.
+const nodeRequire = createRequire(import.meta.url)
 
 export const tensorFlowBackendName = 'tensorflow'
 
@@ -29,12 +30,12 @@ function restoreNodeHelpers(): void {
 /** Loads the binding from `folder` and makes TensorFlow the active backend of this thread. */
 export function startTensorFlow(folder: string): { binding: TensorFlowBinding; version: string } {
   restoreNodeHelpers()
-  require(join(folder, quietFileName))
-  const binding = require(join(folder, bindingFileName)) as TensorFlowBinding
+  nodeRequire(join(folder, quietFileName))
+  const binding = nodeRequire(join(folder, bindingFileName)) as TensorFlowBinding
   // Required, not imported: these files are CommonJS and must share their tfjs-core with the import above.
-  require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js')
+  nodeRequire('@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js')
   const { NodeJSKernelBackend } =
-    require('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js') as BackendModule
+    nodeRequire('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js') as BackendModule
   const known: unknown = tf.findBackendFactory(tensorFlowBackendName)
   if (known === null)
     tf.registerBackend(

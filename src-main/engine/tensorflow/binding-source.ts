@@ -10,7 +10,8 @@ import { GyreError } from '#shared/contract/errors'
 import type { Variant } from './variants'
 
 const run = promisify(execFile)
-const require = createRequire(import.meta.url)
+// Not called `require`: the bundler adds a shim of that name.
+const nodeRequire = createRequire(import.meta.url)
 
 export const bindingFileName = 'tfjs_binding.node'
 export const quietFileName = 'gyre_quiet.node'
@@ -42,7 +43,7 @@ NAPI_MODULE_INIT() {
 
 const commonFlags = ['-shared', '-fPIC', '-O2', '-std=c++17', '-DNAPI_VERSION=8']
 
-const packageFolder = (name: string): string => dirname(require.resolve(`${name}/package.json`))
+const packageFolder = (name: string): string => dirname(nodeRequire.resolve(`${name}/package.json`))
 const sourceFolder = (): string => join(packageFolder('@tensorflow/tfjs-node-gpu'), 'binding')
 
 /**

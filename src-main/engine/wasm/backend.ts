@@ -5,7 +5,8 @@ import { dirname, sep } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import { registerTrainingKernels } from './kernels/index'
 
-const require = createRequire(import.meta.url)
+// Not called `require`: the bundler adds a shim of that name.
+const nodeRequire = createRequire(import.meta.url)
 
 export const wasmBackendName = 'wasm'
 
@@ -16,16 +17,16 @@ interface WasmModule {
 
 /** tfjs's version, without loading the backend. */
 export function wasmVersion(): string {
-  return (require('@tensorflow/tfjs-backend-wasm/package.json') as { version: string }).version
+  return (nodeRequire('@tensorflow/tfjs-backend-wasm/package.json') as { version: string }).version
 }
 
 let factory: ReturnType<typeof tf.findBackendFactory> | undefined
 
 function loadModule(folder?: string): void {
   const entry = '@tensorflow/tfjs-backend-wasm'
-  const wasm = require(entry) as WasmModule
+  const wasm = nodeRequire(entry) as WasmModule
   // In a packaged app the files lie outside the archive, where plain file calls see them.
-  const found = dirname(require.resolve(entry)).replace(`app.asar${sep}`, `app.asar.unpacked${sep}`)
+  const found = dirname(nodeRequire.resolve(entry)).replace(`app.asar${sep}`, `app.asar.unpacked${sep}`)
   wasm.setWasmPaths((folder ?? found) + sep)
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false)
   registerTrainingKernels()
