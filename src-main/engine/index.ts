@@ -2,10 +2,11 @@
 // Listing and choosing are cheap and load nothing native; only `loadEngine` and `testEngine` start a backend.
 import { cpus } from 'node:os'
 import * as tf from '@tensorflow/tfjs-core'
+import { engineIds } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
 import { registerGradients } from './gradients'
 import { engineHome } from './home'
-import { errorLimit, examine, type EngineCheck } from './self-test'
+import { examine, type EngineCheck } from './self-test'
 import { startTensorFlow, tensorFlowBackendName } from './tensorflow/backend'
 import { installTensorFlow } from './tensorflow/install'
 import { engineFolder, readInstalled } from './tensorflow/installed'
@@ -22,9 +23,6 @@ export type {
   InstallPhase,
   InstallProgress,
 } from './types'
-
-/** Best first; `auto` takes the first one that is available. */
-export const engineIds: readonly EngineId[] = ['tensorflow-cpu', 'wasm']
 
 const noGpu = 'This version of Gyre has no GPU engine.'
 
@@ -157,7 +155,7 @@ export async function testEngine(
   const engine = await loadEngine(wanted, options)
   try {
     const checks = examine(engine.tf)
-    return { id: engine.id, pass: checks.every(({ error }) => error <= errorLimit), checks }
+    return { id: engine.id, pass: checks.every(({ pass }) => pass), checks }
   } finally {
     engine.close()
   }

@@ -6,10 +6,11 @@ export interface EngineCheck {
   name: string
   /** max |engine − expected| / max |expected| over the tensor. */
   error: number
+  pass: boolean
 }
 
 /** Above this, an engine computes wrongly: float32 sums of this length stay two orders of magnitude below. */
-export const errorLimit = 1e-4
+const errorLimit = 1e-4
 
 /** A fixed sequence of numbers in [−1, 1), the same everywhere. */
 function numbers(count: number, seed: number): Float32Array {
@@ -102,9 +103,9 @@ export function examine(tf: typeof TensorFlowCore): EngineCheck[] {
       ['matrix product', tf.matMul(aTensor, tf.tensor2d(b, [inner, columns])), product],
       ['sum by segment', tf.unsortedSegmentSum(aTensor, tf.tensor1d(ids, 'int32'), 4), sums],
     ]
-    return found.map(([name, tensor, expected]) => ({
-      name,
-      error: difference(tensor?.dataSync() ?? [], expected),
-    }))
+    return found.map(([name, tensor, expected]) => {
+      const error = difference(tensor?.dataSync() ?? [], expected)
+      return { name, error, pass: error <= errorLimit }
+    })
   })
 }

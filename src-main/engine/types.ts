@@ -1,16 +1,11 @@
 // The words of the engine layer. Type-only, so that every part of the installer and the backends can share them.
 import type * as TensorFlowCore from '@tensorflow/tfjs-core'
+import type { EngineStatus } from '#shared/contract/app'
+import type { engineIds } from '#shared/contract/common'
 
-export type EngineId = 'tensorflow-cpu' | 'wasm'
+export type EngineId = (typeof engineIds)[number]
 
-export interface EngineStatus {
-  id: EngineId
-  available: boolean
-  /** One sentence for people: why it can run, or what to do so that it can. */
-  reason: string
-  device: string
-  version: string
-}
+export type { EngineStatus }
 
 export interface Engine {
   id: EngineId
