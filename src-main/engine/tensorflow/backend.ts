@@ -34,8 +34,9 @@ export function startTensorFlow(folder: string): { binding: TensorFlowBinding; v
   const binding = nodeRequire(join(folder, bindingFileName)) as TensorFlowBinding
   // Required, not imported: these files are CommonJS and must share their tfjs-core with the import above.
   nodeRequire('@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js')
-  const { NodeJSKernelBackend } =
-    nodeRequire('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js') as BackendModule
+  const { NodeJSKernelBackend } = nodeRequire(
+    '@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js',
+  ) as BackendModule
   const known: unknown = tf.findBackendFactory(tensorFlowBackendName)
   if (known === null)
     tf.registerBackend(
