@@ -8,7 +8,7 @@ import { contract, type GyreContract, type GyreHandlers } from '#shared/contract
 import { settingsShape, type Settings } from '#shared/contract/app'
 import { checkConfig, configSchema, presets, tokenGrid, type RunConfig } from '#shared/config/index'
 import { createHub, memoryPair, type Hub, type Transport } from '#shared/rpc/index'
-import { png } from './png'
+import { png } from './small-png'
 
 export interface FakeOptions {
   datasets?: DatasetFile[]
