@@ -1,92 +1,50 @@
-// A PNG writer of our own for tests: pixels go in as numbers, so that a decoder's output can be compared with what was
-// written and not with another decoder. No filtering; any colour type, 1–16 bits, Adam7 if wanted.
-import { crc32, deflateSync } from 'node:zlib'
+// Writes small RGB images as PNG in a page as well as in Node; for the fake service.
+import { zlibSync } from 'fflate'
 
-export type PngColour = 'grey' | 'rgb' | 'palette' | 'grey-alpha' | 'rgba'
-const colourTypes: Record<PngColour, [type: number, channels: number]> = {
-  grey: [0, 1],
-  rgb: [2, 3],
-  palette: [3, 1],
-  'grey-alpha': [4, 2],
-  rgba: [6, 4],
-}
-
-export interface PngOptions {
-  width: number
-  height: number
-  colour: PngColour
-  bits?: 1 | 2 | 4 | 8 | 16
-  /** RGB triples. */
-  palette?: number[]
-  interlaced?: boolean
-}
-
-export function pngChunk(type: string, data: Uint8Array): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
-  const chunk = Buffer.alloc(body.length + 8)
-  chunk.writeUInt32BE(data.length, 0)
-  body.copy(chunk, 4)
-  chunk.writeUInt32BE(crc32(body), body.length + 4)
-  return chunk
-}
-
-/** [x start, y start, x step, y step] of the seven passes. */
-const adam7 = [
-  [0, 0, 8, 8],
-  [4, 0, 8, 8],
-  [0, 4, 4, 8],
-  [2, 0, 4, 4],
-  [0, 2, 2, 4],
-  [1, 0, 2, 2],
-  [0, 1, 1, 2],
-] as const
-
-function packRow(samples: number[], bits: number): number[] {
-  if (bits === 16) return [0, ...samples.flatMap((sample) => [sample >> 8, sample & 255])]
-  if (bits === 8) return [0, ...samples]
-  const row = new Array<number>(Math.ceil((samples.length * bits) / 8)).fill(0)
-  for (const [i, sample] of samples.entries()) {
-    const at = Math.floor((i * bits) / 8)
-    row[at] = (row[at] ?? 0) | (sample << (8 - bits - ((i * bits) % 8)))
+function crc32(data: Uint8Array): number {
+  let crc = 0xffffffff
+  for (const byte of data) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
   }
-  return [0, ...row]
+  return (crc ^ 0xffffffff) >>> 0
 }
 
-/** @param sample value of channel `c` at `x`, `y`, in 0…2^bits − 1 */
-export function writePng(options: PngOptions, sample: (x: number, y: number, c: number) => number): Buffer {
-  const { width, height, colour, bits = 8, palette, interlaced = false } = options
-  const [type, channels] = colourTypes[colour]
-  const passes = interlaced ? adam7 : ([[0, 0, 1, 1]] as const)
-  const rows: number[] = []
-  for (const [x0, y0, dx, dy] of passes) {
-    if (x0 >= width) continue
-    for (let y = y0; y < height; y += dy) {
-      const samples: number[] = []
-      for (let x = x0; x < width; x += dx) for (let c = 0; c < channels; c++) samples.push(sample(x, y, c))
-      for (const byte of packRow(samples, bits)) rows.push(byte)
-    }
-  }
-  return assemblePng(width, height, bits, type, deflateSync(Uint8Array.from(rows)), palette, interlaced)
+function chunk(type: string, data: Uint8Array): Uint8Array {
+  const out = new Uint8Array(data.length + 12)
+  const view = new DataView(out.buffer)
+  view.setUint32(0, data.length)
+  out.set(new TextEncoder().encode(type), 4)
+  out.set(data, 8)
+  view.setUint32(data.length + 8, crc32(out.subarray(4, data.length + 8)))
+  return out
 }
 
-export function assemblePng(
+/** @param pixel The colour at column x, row y, each part 0 to 255. */
+export function png(
   width: number,
   height: number,
-  bits: number,
-  type: number,
-  compressed: Uint8Array,
-  palette?: number[],
-  interlaced = false,
-): Buffer {
-  const header = Buffer.alloc(13)
-  header.writeUInt32BE(width, 0)
-  header.writeUInt32BE(height, 4)
-  header.set([bits, type, 0, 0, interlaced ? 1 : 0], 8)
-  return Buffer.concat([
-    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    pngChunk('IHDR', header),
-    ...(palette === undefined ? [] : [pngChunk('PLTE', Uint8Array.from(palette))]),
-    pngChunk('IDAT', compressed),
-    pngChunk('IEND', new Uint8Array()),
-  ])
+  pixel: (x: number, y: number) => readonly [number, number, number],
+): Uint8Array {
+  const rows = new Uint8Array(height * (1 + width * 3))
+  for (let y = 0; y < height; y += 1)
+    for (let x = 0; x < width; x += 1) rows.set(pixel(x, y), y * (1 + width * 3) + 1 + x * 3)
+  const head = new Uint8Array(13)
+  const view = new DataView(head.buffer)
+  view.setUint32(0, width)
+  view.setUint32(4, height)
+  head.set([8, 2, 0, 0, 0], 8)
+  const parts = [
+    Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
+    chunk('IHDR', head),
+    chunk('IDAT', zlibSync(rows, { level: 1 })),
+    chunk('IEND', new Uint8Array(0)),
+  ]
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
 }
