@@ -1,6 +1,6 @@
-// The model layer: everything that is mathematics, on whichever tfjs backend is set.
-export { createModel, type Nearest, type VqModel } from './model'
-export { describeNetwork, type LayerDescription, type NetworkDescription } from './describe'
+// The model layer: everything that is mathematics, on whichever tfjs backend is set. What a
+// configuration looks like without a backend is in `describe`, which imports no tfjs.
+export { createModel, type VqModel } from './model'
 export { createOptimizer, type Optimizer } from './optimizer'
 export { createTrainStep, disposeOutput, type StepOutput, type TrainStep } from './train-step'
 export { learningRateAt } from './learning-rate'

@@ -4,8 +4,5 @@ import { rotation } from './rotation'
 import { ste } from './ste'
 
 export type { Estimator, EstimatorId } from './estimator'
-export { asConstant, withGradient } from './custom-gradient'
-export { normaliseRows } from './normalise'
-export { rotateBack } from './rotation'
 
 export const estimators: Readonly<Record<EstimatorId, Estimator>> = { ste, rotation }

@@ -2,7 +2,9 @@
 import fc from 'fast-check'
 import * as tf from '@tensorflow/tfjs-core'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { estimators, normaliseRows, rotateBack } from '#shared/quantize/index'
+import { estimators } from '#shared/quantize/index'
+import { normaliseRows } from '#shared/quantize/normalise'
+import { rotateBack } from '#shared/quantize/rotation'
 import { startTestEngine } from '../../support/model-engine'
 
 beforeAll(async () => {
