@@ -1,0 +1,101 @@
+// The design being made: dataset, preset, configuration, engine. Kept on this computer between visits.
+import {
+  checkConfig,
+  configKeys,
+  configSchema,
+  diffConfig,
+  presets,
+  type ConfigField,
+  type RunConfig,
+} from '#shared/config/index'
+import { engineWish } from '#shared/contract/common'
+import type { RunFile } from '#shared/contract/files'
+import { defineStore } from 'pinia'
+import { computed, ref, watch } from 'vue'
+import { z } from 'zod'
+
+const draftShape = z.object({
+  datasetId: z.string().nullable(),
+  presetId: z.string().nullable(),
+  /** What the fields are compared with and reset to: the preset, or the run it was copied from. */
+  base: configSchema,
+  config: configSchema,
+  engine: engineWish,
+  name: z.string(),
+  copiedFrom: z.string().nullable(),
+})
+export type DesignDraft = z.infer<typeof draftShape>
+
+const storageKey = 'gyre-design'
+
+const presetConfig = (id: string): RunConfig =>
+  configSchema.parse(presets.find((preset) => preset.id === id)?.config ?? {})
+
+export function freshDraft(): DesignDraft {
+  const presetId = presets[0]?.id ?? null
+  const base = presetConfig(presetId ?? '')
+  return { datasetId: null, presetId, base, config: { ...base }, engine: 'auto', name: '', copiedFrom: null }
+}
+
+function stored(): DesignDraft | undefined {
+  try {
+    return draftShape.safeParse(JSON.parse(localStorage.getItem(storageKey) ?? 'null')).data
+  } catch {
+    return undefined
+  }
+}
+
+export const useDesignStore = defineStore('design', () => {
+  const draft = ref<DesignDraft>(stored() ?? freshDraft())
+
+  /** Field → what is wrong with it; no run can be made while there is any. */
+  const errors = computed(() => {
+    const found: Partial<Record<ConfigField, string>> = {}
+    for (const key of configKeys) {
+      const issue = configSchema.shape[key].safeParse(draft.value.config[key]).error?.issues[0]
+      if (issue) found[key] = issue.message
+    }
+    if (Object.keys(found).length === 0)
+      for (const { field, message } of checkConfig(draft.value.config).errors) found[field] ??= message
+    return found
+  })
+  const valid = computed(() => Object.keys(errors.value).length === 0)
+  const changed = computed(() => diffConfig(draft.value.base, draft.value.config))
+
+  function set<K extends ConfigField>(key: K, value: RunConfig[K]): void {
+    draft.value.config = { ...draft.value.config, [key]: value }
+  }
+
+  function reset(key: ConfigField): void {
+    draft.value.config = { ...draft.value.config, [key]: draft.value.base[key] }
+  }
+
+  function usePreset(id: string): void {
+    const base = presetConfig(id)
+    draft.value = { ...draft.value, presetId: id, base, config: { ...base }, copiedFrom: null }
+  }
+
+  /** Everything of a run, to be changed and trained anew. */
+  function copyRun(run: RunFile): void {
+    draft.value = {
+      datasetId: run.dataset.id,
+      presetId: null,
+      base: run.config,
+      config: { ...run.config },
+      engine: run.engineWish,
+      name: '',
+      copiedFrom: run.name,
+    }
+  }
+
+  watch(
+    draft,
+    (value) => {
+      // A value out of range is the form's affair and is not kept.
+      if (valid.value) localStorage.setItem(storageKey, JSON.stringify(value))
+    },
+    { deep: true },
+  )
+
+  return { draft, errors, valid, changed, set, reset, usePreset, copyRun }
+})
