@@ -7,13 +7,11 @@ import type { Output } from './output'
 /** Between plain lines of one job, where no terminal updates in place. */
 const plainEveryMs = 10_000
 
-const jobWords: Readonly<Record<Job['kind'], string>> = {
+/** Where the work has not said what it is doing; elsewhere its title says it. */
+const jobWords: Partial<Record<Job['kind'], string>> = {
   import: 'Importing images',
   prepare: 'Preparing images',
   train: 'Training',
-  inspect: 'Looking at the codebook',
-  export: 'Exporting',
-  'engine-install': 'Installing',
 }
 
 /** `95` → `2 min`. */
@@ -28,8 +26,9 @@ const inMegabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`
 function amount({ done, total, unit }: Job): string {
   const show = unit === 'bytes' ? inMegabytes : (value: number): string => String(Math.round(value))
   const noun = unit === 'bytes' || unit === '' ? '' : ` ${unit}`
+  if (done === 0) return ''
   if (total > 0) return `${show(done)} of ${show(total)}${noun} (${Math.floor((100 * done) / total)} %)`
-  return done > 0 ? `${show(done)}${noun}` : ''
+  return `${show(done)}${noun}`
 }
 
 function trainWords(record: TrainRecord, totalSteps: number): string {
@@ -61,7 +60,7 @@ export function progressTo(output: Output): GyreEmit {
       toldPhase = ''
       return
     }
-    const what = job.kind === 'train' ? job.phase || jobWords.train : job.phase || jobWords[job.kind]
+    const what = job.phase || jobWords[job.kind] || job.title
     const extra = job.kind === 'train' && latest ? trainWords(latest, job.total) : ''
     const line = [what, amount(job), extra].filter((part) => part !== '').join('  ')
     output.progress(line)

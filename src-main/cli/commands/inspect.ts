@@ -21,7 +21,7 @@ function lines(result: InspectResult): string[] {
   return [
     `${used} of ${total} codes are used over ${images} images (usage ${(100 * usage).toFixed(1)} %).`,
     `Perplexity ${perplexity.toFixed(1)}: as varied as if that many codes were used equally often.`,
-    `${dead} codes are dead: never chosen ${deadWindow}.`,
+    `${dead} codes are dead: never chosen in ${deadWindow}.`,
     '',
     'code   count  nearest sample',
     ...most.map(({ index, count, nearest }) => {

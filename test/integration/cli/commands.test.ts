@@ -1,0 +1,168 @@
+// The whole way through the built command line, each step checked against the files of the others.
+import { cp, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runFile } from '#shared/contract/files'
+import {
+  decodeResult,
+  encodeResult,
+  engineListResult,
+  exportResult,
+  inspectResult,
+  trainResult,
+} from '#main/cli/results'
+import { readSafetensors } from '#main/export/safetensors'
+import { copyEmoji } from '../../support/sample'
+import { ensureBuilt, gyre, tiny } from './run-gyre'
+
+let root: string
+let library: string
+let images: string
+let run: string
+
+beforeAll(async () => {
+  await ensureBuilt()
+  root = await mkdtemp(join(tmpdir(), 'gyre-cli-'))
+  ;[library, images, run] = [join(root, 'library'), join(root, 'images'), join(root, 'my run')]
+  await copyEmoji(images, 30)
+})
+afterAll(() => rm(root, { recursive: true, force: true }))
+
+describe('gyre', () => {
+  it('trains into the folder that was asked for', async () => {
+    const found = await gyre(
+      library,
+      'train',
+      '--data',
+      images,
+      '--out',
+      run,
+      '--set',
+      ...tiny,
+      'steps=8',
+      '--json',
+    )
+    expect(found, found.stderr).toMatchObject({ code: 0 })
+    const result = trainResult.strict().parse(found.json)
+    expect(result).toMatchObject({ run, step: 8, validation: { images: 6 } })
+    const file = runFile.parse(JSON.parse(await readFile(join(run, 'run.json'), 'utf8')))
+    expect(file).toMatchObject({ status: 'finished', step: 8, engine: { id: result.engine } })
+    expect(file.engine?.reason).not.toBe('')
+    expect(await readdir(join(library, 'runs'))).toEqual([])
+  })
+
+  it('trains a finished run on, and refuses to without more steps', async () => {
+    const refused = await gyre(library, 'resume', run, '--json')
+    expect(refused).toMatchObject({ code: 1, json: { error: { code: 'invalid-input' } } })
+    const found = await gyre(library, 'resume', run, '--steps', '12', '--json')
+    expect(found, found.stderr).toMatchObject({ code: 0, json: { run, step: 12 } })
+  })
+
+  it('evaluates to what training measured', async () => {
+    const file = runFile.parse(JSON.parse(await readFile(join(run, 'run.json'), 'utf8')))
+    const found = await gyre(library, 'evaluate', run, '--checkpoint', 'last', '--json')
+    const { validation, step } = trainResult.parse(found.json)
+    expect({ ...validation, step }).toEqual(file.last)
+    const whole = await gyre(library, 'evaluate', run, '--data', images, '--json')
+    expect(trainResult.parse(whole.json).validation?.images).toBe(30)
+  })
+
+  it('encodes, inspects, decodes and exports to files that agree', async () => {
+    const [tokensFile, pngs, model] = [
+      join(root, 'codes', 't.safetensors'),
+      join(root, 'png'),
+      join(root, 'model'),
+    ]
+    const encoded = await gyre(library, 'encode', run, '--data', images, '--out', tokensFile, '--json')
+    expect(encodeResult.strict().parse(encoded.json)).toMatchObject({
+      images: 30,
+      tokens: [4, 4],
+      out: tokensFile,
+    })
+    const inspected = await gyre(library, 'inspect', run, '--data', images, '--nearest', 'n=3', '--json')
+    const inspection = inspectResult.strict().parse(inspected.json)
+    const decoded = await gyre(library, 'decode', run, '--tokens', tokensFile, '--out', pngs, '--json')
+    expect(decodeResult.strict().parse(decoded.json)).toMatchObject({ images: 30, out: pngs })
+    const exported = await gyre(library, 'export', run, '--to', 'safetensors', '--out', model, '--json')
+    const { tensors } = exportResult.strict().parse(exported.json)
+    expect(tensors).toContainEqual({ name: 'codebook', shape: [16, 4] })
+
+    const { tensors: codes, metadata } = await readSafetensors(tokensFile)
+    const tokens = codes.get('tokens')
+    const latents = codes.get('latents')?.data ?? new Float32Array()
+    const codebook =
+      (await readSafetensors(join(model, 'model.safetensors'))).tensors.get('codebook')?.data ?? []
+    expect(tokens?.shape).toEqual([30, 4, 4])
+    const files = JSON.parse(metadata.get('files') ?? '[]') as string[]
+    const counts = new Array<number>(16).fill(0)
+    for (const token of tokens?.data ?? []) counts[token] = (counts[token] ?? 0) + 1
+    expect(inspection.codes.map(({ count }) => count)).toEqual(counts)
+    expect(inspection).toMatchObject({
+      images: 30,
+      total: 16,
+      used: counts.filter((count) => count > 0).length,
+    })
+    for (const { index, count, nearest } of inspection.codes) {
+      expect(nearest).toHaveLength(Math.min(3, count))
+      const distances = nearest.map(({ distance }) => distance)
+      expect(distances).toEqual([...distances].sort((a, b) => a - b))
+      for (const { file, row, column, distance } of nearest) {
+        const at = (files.indexOf(file) * 4 + row) * 4 + column
+        expect(tokens?.data[at]).toBe(index)
+        const squares = [0, 1, 2, 3].map(
+          (d) => ((latents[at * 4 + d] ?? 0) - (codebook[index * 4 + d] ?? 0)) ** 2,
+        )
+        expect(distance).toBeCloseTo(Math.sqrt(squares.reduce((a, b) => a + b)), 4)
+      }
+    }
+    expect(await readdir(pngs)).toHaveLength(30)
+    expect(await sharp(join(pngs, files[0] ?? '')).metadata()).toMatchObject({
+      width: 16,
+      height: 16,
+      format: 'png',
+    })
+  })
+
+  it('starts from the weights of another run', async () => {
+    const args = ['--data', images, '--from', run, '--set', ...tiny, 'steps=4', '--json']
+    const found = await gyre(library, 'train', ...args)
+    expect(found, found.stderr).toMatchObject({ code: 0, json: { step: 4 } })
+    const { run: second } = trainResult.parse(found.json)
+    const file = runFile.parse(JSON.parse(await readFile(join(second, 'run.json'), 'utf8')))
+    expect(file.startedFrom).toMatchObject({ run })
+    const other = await gyre(library, 'train', ...args, '--set', 'codeDim=8')
+    expect(other).toMatchObject({ code: 1 })
+    expect(other.stderr).toContain('codeDim')
+  })
+
+  it('says what to pass when the images of a moved run are not known', async () => {
+    const [moved, elsewhere] = [join(root, 'moved'), join(root, 'other library')]
+    await cp(run, moved, { recursive: true })
+    const lost = await gyre(elsewhere, 'evaluate', moved, '--json')
+    expect(lost).toMatchObject({ code: 1, json: { error: { code: 'not-found' } } })
+    expect(lost.stderr).toContain('--data')
+    const exported = await gyre(elsewhere, 'export', moved, '--out', join(root, 'model 2'))
+    expect(exported.code).toBe(0)
+    const found = await gyre(elsewhere, 'resume', moved, '--data', images, '--steps', '14', '--json')
+    expect(found, found.stderr).toMatchObject({ code: 0, json: { run: moved, step: 14 } })
+  })
+
+  it('never changes the images', async () => {
+    const names = await readdir(images)
+    expect(names).toHaveLength(30)
+    const before = await Promise.all(names.map(async (name) => (await stat(join(images, name))).mtimeMs))
+    await gyre(library, 'evaluate', run, '--data', images)
+    const after = await Promise.all(names.map(async (name) => (await stat(join(images, name))).mtimeMs))
+    expect(after).toEqual(before)
+  })
+
+  it('lists engines as one JSON value', async () => {
+    const found = await gyre(library, 'engine', 'list', '--json')
+    const engines = engineListResult.parse(found.json)
+    expect(engines.map(({ id }) => id)).toEqual(['tensorflow-cpu', 'wasm'])
+    const tested = await gyre(library, 'engine', 'test', 'wasm', '--json')
+    expect(tested, tested.stderr).toMatchObject({ code: 0, json: { id: 'wasm', pass: true } })
+  })
+})
