@@ -47,7 +47,7 @@ export function barOption(spec: BarChartSpec, colours: ChartColours): EChartsCor
       trigger: 'item',
       confine: true,
       transitionDuration: 0,
-      className: 'gyre-tooltip',
+      className: 'gyre-chart-tooltip',
       borderColor: colours.line,
       backgroundColor: colours.panel,
       textStyle: { color: colours.text, fontSize: 12 },

@@ -51,7 +51,14 @@ type Hit = { seriesId?: string; value?: unknown }
 export function curveOption(spec: CurveChartSpec, colours: ChartColours): EChartsCoreOption {
   const xAxis = axisOption(spec.x, extentOf(spec, 'x'), colours)
   const yExtent = extentOf(spec, 'y')
-  const yAxis = { ...axisOption(spec.y, yExtent, colours), nameLocation: 'end', nameGap: 8 }
+  // Two readings of one scale must agree on its ends, so these are fixed here.
+  const fixed = spec.rightFactor && spec.y.log !== true ? linearEnds(spec.y, yExtent) : {}
+  const yAxis = {
+    ...axisOption({ ...spec.y, ...fixed }, yExtent, colours),
+    ...fixed,
+    nameLocation: 'end',
+    nameGap: 8,
+  }
   const yAxes: object[] = [
     { ...yAxis, nameTextStyle: { ...nameStyle(colours), align: 'left', padding: [0, 0, 0, -40] } },
   ]
@@ -66,7 +73,7 @@ export function curveOption(spec: CurveChartSpec, colours: ChartColours): EChart
       trigger: 'axis',
       confine: true,
       transitionDuration: 0,
-      className: 'gyre-tooltip',
+      className: 'gyre-chart-tooltip',
       borderWidth: 1,
       borderColor: colours.line,
       backgroundColor: colours.panel,
@@ -74,7 +81,11 @@ export function curveOption(spec: CurveChartSpec, colours: ChartColours): EChart
       axisPointer: { type: 'line', animation: false, lineStyle: { color: colours['text-faint'] } },
       formatter: (hits: unknown) => tooltip(spec, Array.isArray(hits) ? (hits as Hit[]) : [hits as Hit]),
     },
-    series: spec.curves.flatMap((curve) => seriesOf(curve, spec, colours)),
+    series: [
+      ...spec.curves.flatMap((curve) => seriesOf(curve, spec, colours)),
+      // An axis without a series is not drawn.
+      ...(spec.rightFactor ? [{ id: 'right', type: 'line', yAxisIndex: 1, data: [], silent: true }] : []),
+    ],
   }
 }
 
@@ -144,7 +155,7 @@ function extentOf(spec: CurveChartSpec, side: 'x' | 'y'): [number, number] {
   return [low, high]
 }
 
-function axisOption(axis: Axis, [low, high]: [number, number], colours: ChartColours): object {
+function axisOption(axis: Axis, [low, high]: [number, number], colours: ChartColours): AxisOption {
   const label = axis.formatTick ?? formatTick
   const shared = {
     type: 'value',
@@ -178,8 +189,37 @@ function axisOption(axis: Axis, [low, high]: [number, number], colours: ChartCol
   }
 }
 
-function rightAxis(spec: CurveChartSpec, left: object, colours: ChartColours): object {
+type AxisOption = Record<string, unknown> & { axisLabel: object }
+
+/** Ends and interval of a linear axis from zero: four to eight round steps. */
+function linearEnds(axis: Axis, [, high]: [number, number]): { min: number; max: number; interval: number } {
+  const top = axis.max ?? (Number.isFinite(high) && high > 0 ? high : 1)
+  const interval = roundStep(top / 5)
+  return { min: 0, max: Math.ceil(top / interval - 1e-9) * interval, interval }
+}
+
+/** The next 1, 2 or 5 times a power of ten. */
+function roundStep(rough: number): number {
+  const power = 10 ** Math.floor(Math.log10(rough))
+  return ([1, 2, 5, 10].find((step) => step * power >= rough) ?? 10) * power
+}
+
+function linearTicks(low: number, high: number): number[] {
+  const step = roundStep((high - low) / 5)
+  const first = Math.ceil(low / step - 1e-9)
+  const last = Math.floor(high / step + 1e-9)
+  return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step)
+}
+
+function rightAxis(spec: CurveChartSpec, left: AxisOption, colours: ChartColours): object {
   const { name, factor, formatTick: label } = spec.rightFactor ?? { name: '', factor: 1, formatTick }
+  const { axisLabel } = left
+  const ends = [left['min'], left['max']].map((end) => {
+    const value = typeof end === 'number' ? end : 0
+    return (spec.y.log === true ? 10 ** value : value) * factor
+  })
+  const own = linearTicks(ends[0] ?? 0, ends[1] ?? 1).map((tick) => tick / factor)
+  const ticks = spec.y.log === true ? undefined : own
   return {
     ...left,
     name,
@@ -187,9 +227,9 @@ function rightAxis(spec: CurveChartSpec, left: object, colours: ChartColours): o
     splitLine: { show: false },
     nameTextStyle: { ...nameStyle(colours), align: 'right', padding: [0, -40, 0, 0] },
     axisLabel: {
-      color: colours['text-soft'],
-      fontSize: 11,
-      formatter: (tick: number) => label(tick * factor),
+      ...axisLabel,
+      ...(ticks ? { customValues: ticks } : {}),
+      formatter: (tick: number) => label(round((spec.y.log === true ? 10 ** tick : tick) * factor)),
     },
   }
 }

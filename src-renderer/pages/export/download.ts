@@ -1,4 +1,5 @@
 // Puts an exported file together from its pieces. Pure apart from the given `read`.
+import { GyreError } from '#shared/contract/errors'
 
 export interface ExportedFile {
   name: string
@@ -9,7 +10,7 @@ export interface ExportedFile {
  * The whole file, piece by piece.
  * @param read Returns the bytes from an offset, at most a piece; nothing at the end.
  * @param onProgress Bytes so far.
- * @throws when the file ends before `sizeBytes`.
+ * @throws `unreadable` when the file ends before `sizeBytes`.
  */
 export async function readWhole(
   file: ExportedFile,
@@ -20,7 +21,8 @@ export async function readWhole(
   let done = 0
   while (done < file.sizeBytes) {
     const piece = await read(done)
-    if (piece.length === 0) throw new Error(`${file.name} ended after ${done} of ${file.sizeBytes} bytes.`)
+    if (piece.length === 0)
+      throw new GyreError('unreadable', `${file.name} ended too early.`, 'Export it once more.')
     parts.push(new Uint8Array(piece))
     done += piece.length
     onProgress(done)
@@ -32,8 +34,9 @@ export async function readWhole(
 export function pythonSnippet(codebookShape: readonly number[] | undefined): string {
   const shape = codebookShape ? `  # (${codebookShape.join(', ')})` : ''
   return [
+    '# pip install safetensors numpy',
     'import json',
-    'from safetensors.numpy import load_file  # pip install safetensors numpy',
+    'from safetensors.numpy import load_file',
     '',
     'tensors = load_file("model.safetensors")',
     'config = json.load(open("config.json"))',

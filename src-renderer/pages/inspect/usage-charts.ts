@@ -63,7 +63,7 @@ export function histogramSpec(summary: CodebookSummary): BarChartSpec {
       colour: bin.to === 0 ? 'dead' : 'rotation',
       words: `${plural(bin.codes, 'code')} used ${binName(bin)} ${bin.to === 1 ? 'time' : 'times'}`,
     })),
-    xName: 'uses',
+    xName: 'used so many times',
     yName: 'codes',
   }
 }

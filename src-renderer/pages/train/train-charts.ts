@@ -104,10 +104,17 @@ export function chartSpec(
     .map((plan) => curveOf(series, plan, view))
   return {
     curves,
-    x: xAxis(view.x),
+    x: { ...xAxis(view.x), min: 0, max: endOf(series, view.x) },
     y: { ...yAxis, log: view.log },
     ...(rightFactor ? { rightFactor } : {}),
   }
+}
+
+/** The same right end for all charts of a run, so that they line up. */
+function endOf(series: RunSeries, x: XAxis): number {
+  const column = x === 'time' ? 'trainedMs' : x
+  const evaluated = series.evaluations.at(-1)?.[column] ?? 0
+  return Math.max(series.column(column).at(-1) ?? 0, evaluated) || 1
 }
 
 export function xAxis(x: XAxis): Axis {

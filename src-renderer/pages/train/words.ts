@@ -1,10 +1,10 @@
 // Sentences of the Train page: what a status means, what happens next. Pure.
 import type { RunFile } from '#shared/contract/files'
-import { count, measure } from '../../format'
+import { count } from '../../format'
 
 /** PSNR of images in [−1, 1], in words; an empty string where there is none. */
 export function psnrOf(mse: number): string {
-  return mse > 0 && Number.isFinite(mse) ? `${measure(10 * Math.log10(4 / mse))} dB` : ''
+  return mse > 0 && Number.isFinite(mse) ? `${(10 * Math.log10(4 / mse)).toFixed(1)} dB` : ''
 }
 
 export interface Situation {
@@ -46,15 +46,15 @@ export function situationOf(run: RunFile, checkpointStep: number | null): Situat
       return {
         tone: 'plain',
         title: `Stopped and kept at step ${count(run.step)}.`,
-        text: '',
+        text: 'Look at its codebook next, or go on training.',
         resume: past ? 'Train longer' : 'Go on',
         needsMoreSteps: past,
       }
     case 'finished':
       return {
         tone: 'plain',
-        title: `Finished: ${count(run.step)} steps.`,
-        text: '',
+        title: `Finished ${count(run.step)} steps.`,
+        text: 'Look at its codebook next, export it, or train longer.',
         resume: 'Train longer',
         needsMoreSteps: true,
       }
@@ -77,8 +77,8 @@ export function situationOf(run: RunFile, checkpointStep: number | null): Situat
     case 'diverged':
       return {
         tone: 'trouble',
-        title: `Diverged at step ${count(run.step)}.`,
-        text: error || `The loss was no longer a number. ${saved} Try a smaller learning rate.`,
+        title: 'Diverged.',
+        text: `${error || `The loss was no longer a number. ${saved} Try a smaller learning rate.`} Resuming as it is would repeat the same steps.`,
         resume: checkpointStep === null ? null : from,
         needsMoreSteps: past,
       }
