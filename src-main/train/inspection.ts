@@ -6,7 +6,12 @@ import { z } from 'zod'
 import { GyreError } from '#shared/contract/errors'
 import { schemaVersion } from '#shared/contract/files'
 import { atomicWriteJson, temporaryPath } from '#main/data/atomic'
-import { readSafetensors, writeSafetensors, type NamedTensor } from '#main/export/safetensors'
+import {
+  readSafetensors,
+  writeSafetensors,
+  type NamedTensor,
+  type TensorData,
+} from '#main/export/safetensors'
 
 const inspectionFileName = 'inspection.json'
 const arraysName = 'arrays.safetensors'
@@ -105,7 +110,7 @@ export async function readInspection(folder: string): Promise<Inspection> {
     const summary = inspectionSummary.parse(JSON.parse(text))
     if (summary.schemaVersion !== schemaVersion) throw damaged()
     const { tensors } = await readSafetensors(join(folder, arraysName))
-    const take = <T>(key: keyof InspectionArrays, kind: new (length: number) => T): T => {
+    const take = <T extends TensorData>(key: keyof InspectionArrays, kind: new (length: number) => T): T => {
       const { name, perCode } = arrayNames[key]
       const size = summary.codebookSize * (perCode === 'one' ? 1 : summary.nearest)
       const data = tensors.get(name)?.data
