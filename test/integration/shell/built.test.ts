@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { createContext, runInContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-const root = process.env.GYRE_BUILT ?? resolve(import.meta.dirname, '../../..')
+const root = resolve(import.meta.dirname, '../../..')
 const dist = join(root, 'dist')
 
 interface Report {
