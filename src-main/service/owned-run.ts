@@ -10,6 +10,8 @@ import type { FolderLock } from './locks'
 const writeEveryMs = 1000
 const emitEveryMs = 200
 
+export type RunChange = Partial<Omit<RunFile, 'id' | 'schemaVersion'>>
+
 export class OwnedRun {
   readonly id: string
   readonly folder: string
@@ -35,7 +37,7 @@ export class OwnedRun {
   }
 
   /** Changes run.json. It is on disk within a second; `flush` waits for it. */
-  update(change: Partial<Omit<RunFile, 'id' | 'schemaVersion'>>): void {
+  update(change: RunChange): void {
     const statusChanged = change.status !== undefined && change.status !== this.#file.status
     this.#file = { ...this.#file, ...change, updatedAt: new Date().toISOString() }
     if (statusChanged) {
@@ -63,15 +65,22 @@ export class OwnedRun {
     this.#onRelease.push(listener)
   }
 
-  /** Writes the last state and gives the run free. */
-  async release(): Promise<void> {
+  /**
+   * Writes the last state, with `change`, and gives the run free. The change is seen by others only when the run is
+   * free: whoever is told that it has ended may go on with it at once.
+   */
+  async release(change: RunChange = {}): Promise<void> {
     if (this.#gone) return
+    const last = { ...this.#file, ...change, updatedAt: new Date().toISOString() }
+    this.#clearTimers()
     try {
-      await this.#write()
+      await this.#writing.catch(() => undefined)
+      await atomicWriteJson(join(this.folder, 'run.json'), last)
     } finally {
       await this.abandon()
+      this.#file = last
+      this.#bus.emit('runs', 'onChange', { id: this.id, run: last })
     }
-    this.#bus.emit('runs', 'onChange', { id: this.id, run: this.#file })
   }
 
   /** Gives the run free without writing: its folder has moved. */

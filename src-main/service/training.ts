@@ -11,7 +11,7 @@ import type { HostAdapter } from './host'
 import type { JobContext, Jobs } from './jobs'
 import { keptState } from './kept'
 import type { StepTimes } from './measured'
-import type { OwnedRun } from './owned-run'
+import type { OwnedRun, RunChange } from './owned-run'
 import type { Trainer, TrainerClient } from './trainer-client'
 import { TrainerCrash } from './trainer-host'
 
@@ -32,6 +32,9 @@ interface Entry {
   secondsPerStep: number | null
   ended: Promise<RunFile>
 }
+
+/** How a run ended. */
+type Ending = RunChange & Pick<RunFile, 'status' | 'step'>
 
 interface Loop {
   trainer: Trainer
@@ -120,38 +123,34 @@ export class Training {
 
   async #take(entry: Entry): Promise<RunFile> {
     const { run } = entry
-    try {
-      await this.#train(entry)
-    } catch (thrown) {
-      await this.#failed(entry, thrown)
-    }
+    const change = await this.#train(entry).catch((thrown: unknown) => this.#failed(entry, thrown))
+    await run.log(`Ended: ${change.status} at step ${change.step}.`)
     this.#entries.delete(run.id)
-    await run.log(`Ended: ${run.file.status} at step ${run.file.step}.`)
+    await run.release(change).catch(() => undefined)
     this.#tell(run.file)
-    await run.release().catch(() => undefined)
     return run.file
   }
 
-  async #train(entry: Entry): Promise<void> {
+  async #train(entry: Entry): Promise<Ending> {
     const { run, controller } = entry
     const { datasets, jobs, trainers } = this.#parts
     controller.signal.throwIfAborted()
     const { config, dataset, engineWish, name: title } = run.file
     const about = { title, runId: run.id, datasetId: dataset.id }
     run.update({ status: 'preparing' })
-    await datasets.using(dataset.id, async () => {
+    return datasets.using(dataset.id, async () => {
       const packed = await jobs.start(
         { ...about, kind: 'prepare', unit: 'images' },
         (job) => datasets.pack(dataset.id, transformOf(config), job),
         controller,
       ).finished
-      const loop = (job: JobContext): Promise<void> =>
+      const loop = (job: JobContext): Promise<Ending> =>
         trainers.use(
           engineWish,
           (trainer, engine) => this.#loop(entry, { trainer, engine, packed, job }),
           controller.signal,
         )
-      await jobs.start(
+      return jobs.start(
         { ...about, kind: 'train', unit: 'steps', total: config.steps, phase: 'Starting the engine' },
         loop,
         controller,
@@ -159,7 +158,7 @@ export class Training {
     })
   }
 
-  async #loop(entry: Entry, { trainer, engine, packed, job }: Loop): Promise<void> {
+  async #loop(entry: Entry, { trainer, engine, packed, job }: Loop): Promise<Ending> {
     const { run, controller, from } = entry
     const { host, times } = this.#parts
     controller.signal.throwIfAborted()
@@ -172,11 +171,14 @@ export class Training {
     host.keepAwake?.(true)
     try {
       entry.trainer = trainer
-      const outcome = await trainer.train({ runFolder: run.folder, packed, fromRun: from })
-      const last = outcome.validation ? { ...outcome.validation, step: outcome.step } : run.file.last
-      run.update({ status: outcome.status, step: outcome.step, last })
-      if (outcome.status === 'diverged')
-        run.update({ error: { code: 'diverged', ...(await this.#divergence(run)) } })
+      const { status, step, validation } = await trainer.train({
+        runFolder: run.folder,
+        packed,
+        fromRun: from,
+      })
+      const last = validation ? { ...validation, step } : run.file.last
+      const error = status === 'diverged' ? { code: 'diverged', ...(await this.#divergence(run)) } : null
+      return { status, step, last, error }
     } finally {
       entry.trainer = null
       stopListening()
@@ -239,12 +241,12 @@ export class Training {
     }
   }
 
-  async #failed({ run, controller }: Entry, thrown: unknown): Promise<void> {
+  async #failed({ run, controller }: Entry, thrown: unknown): Promise<Ending> {
     const error = toGyreError(thrown)
     const kept = await keptState(run.folder)
     const status = endOf(error, controller.signal.aborted, kept !== null)
-    run.update({ step: 0, ...kept, status, error: status === 'stopped' ? null : error.toShape() })
     await run.log(`${status}: ${error.message}${error.hint ? ` ${error.hint}` : ''}`)
+    return { step: 0, ...kept, status, error: status === 'stopped' ? null : error.toShape() }
   }
 
   #tell(run: RunFile): void {

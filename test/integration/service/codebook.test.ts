@@ -1,0 +1,109 @@
+// The inspector and the exports of a trained run, as the window asks for them.
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { readSafetensors } from '#main/export/safetensors'
+import type { GyreClient } from '#shared/contract/index'
+import { copyEmoji } from '../../support/sample'
+import { ensureBuilt } from '../cli/run-gyre'
+import { importFolder, jobDone, openService, runWhen, tinyConfig, type Opened } from './open-service'
+
+let root: string
+let opened: Opened
+let client: GyreClient
+let runId: string
+
+beforeAll(async () => {
+  await ensureBuilt()
+  root = await mkdtemp(join(tmpdir(), 'gyre-service-'))
+  await copyEmoji(join(root, 'images'), 24)
+  opened = await openService(join(root, 'library'))
+  client = opened.attach()
+  const datasetId = await importFolder(client, join(root, 'images'))
+  const { id } = await client.runs.create({ datasetId, config: { ...tinyConfig, steps: 8 } })
+  runId = (await runWhen(client, id, ({ status }) => status === 'finished')).id
+})
+afterAll(async () => {
+  await opened.close()
+  await rm(root, { recursive: true, force: true })
+})
+
+it('computes the codebook once, and then finds it', async () => {
+  expect(await client.inspector.summary({ runId })).toBeNull()
+  await expect(client.inspector.nearest({ runId, code: 0, count: 4 })).rejects.toMatchObject({
+    code: 'not-found',
+  })
+  const { jobId } = await client.inspector.open({ runId })
+  await jobDone(client, jobId ?? '')
+  expect(await client.inspector.open({ runId })).toEqual({ jobId: null })
+  const summary = await client.inspector.summary({ runId })
+  expect(summary).toMatchObject({ runId, images: 19, vectors: 19 * 16, tokens: [4, 4], codebookSize: 16 })
+  const counts = Array.from(summary?.counts ?? [])
+  expect(counts.reduce((a, b) => a + b, 0)).toBe(19 * 16)
+  expect(summary?.used).toBe(counts.filter((count) => count > 0).length)
+  expect(summary?.deadWindow).toMatch(/step/)
+})
+
+it('shows the nearest samples of a code as patches of their images', async () => {
+  const summary = await client.inspector.summary({ runId })
+  const code = summary?.counts.findIndex((count) => count > 0) ?? -1
+  const [first] = await client.inspector.nearest({ runId, code, count: 5 })
+  expect(first?.file).toMatch(/\.png$/)
+  const [row, column] = [first?.row ?? 0, first?.column ?? 0]
+  const png = await client.inspector.patch({ runId, item: first?.item ?? -1, row, column, margin: 1 })
+  expect(await sharp(png).metadata()).toMatchObject({ format: 'png' })
+  await expect(
+    client.inspector.patch({ runId, item: 999, row: 0, column: 0, margin: 0 }),
+  ).rejects.toMatchObject({ code: 'not-found' })
+})
+
+it('shows what codes decode to, in the order asked', async () => {
+  const some = await client.inspector.decodedTiles({ runId, indices: [3, 1] })
+  const all = await client.inspector.decodedTiles({ runId, indices: Array.from({ length: 16 }, (_, i) => i) })
+  const bytes = some.size ** 2 * 3
+  expect(all.pixels).toHaveLength(16 * bytes)
+  expect(some.pixels.slice(0, bytes)).toEqual(all.pixels.slice(3 * bytes, 4 * bytes))
+  expect(some.pixels.slice(bytes)).toEqual(all.pixels.slice(bytes, 2 * bytes))
+  await expect(client.inspector.decodedTiles({ runId, indices: [16] })).rejects.toMatchObject({
+    code: 'invalid-input',
+  })
+})
+
+it('exports a model and hands its file out in pieces', async () => {
+  const { exportId, folder, files } = await client.exports.safetensors({ runId })
+  const pieces: Uint8Array[] = []
+  for (let offset = 0; ;) {
+    const piece = await client.exports.read({ exportId, name: 'model.safetensors', offset })
+    if (piece.length === 0) break
+    pieces.push(piece)
+    offset += piece.length
+  }
+  const whole = new Uint8Array(Buffer.concat(pieces))
+  expect(whole.length).toBe(files.find(({ name }) => name === 'model.safetensors')?.sizeBytes)
+  expect(Buffer.from(whole).equals(await readFile(join(folder, 'model.safetensors')))).toBe(true)
+  const { tensors } = await readSafetensors(whole)
+  expect(tensors.get('codebook')?.shape).toEqual([16, 4])
+  for (const name of ['../config.json', '/etc/passwd', 'run.json'])
+    await expect(client.exports.read({ exportId, name, offset: 0 })).rejects.toMatchObject({
+      code: 'not-found',
+    })
+  const csv = await client.exports.metricsCsv({ runId })
+  const [header = '', ...rows] = csv.trim().split('\r\n')
+  expect(header.split(',').slice(0, 2)).toEqual(['kind', 'step'])
+  expect(rows.filter((row) => row.startsWith('evaluation,8,'))).toHaveLength(1)
+  expect(new Set(rows.map((row) => row.split(',').length))).toEqual(new Set([header.split(',').length]))
+})
+
+it('never writes over files that are not an export', async () => {
+  await expect(client.exports.safetensors({ runId, folder: 'relative' })).rejects.toThrow('full path')
+  const folder = join(root, 'exported')
+  await client.exports.safetensors({ runId, folder })
+  await client.exports.safetensors({ runId, folder, checkpoint: 'last' })
+  const library = await client.host.info()
+  await expect(client.host.reveal({ path: '/etc' })).rejects.toMatchObject({ code: 'invalid-input' })
+  await expect(client.host.reveal({ path: `${library.libraryPath}-evil` })).rejects.toMatchObject({
+    code: 'invalid-input',
+  })
+})
