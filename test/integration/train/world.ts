@@ -124,7 +124,7 @@ export const context = { signal: new AbortController().signal, connectionId: 'te
 export async function startTrainer(engine: EngineWish, options?: TrainerOptions): Promise<InProcess> {
   const records: MetricsRecord[] = []
   const statuses: RunStatus[] = []
-  const emit = (_: string, name: string, payload: unknown): void => {
+  const emit = (_: unknown, name: unknown, payload: unknown): void => {
     const { onRecord, onStatus } = trainerContract.trainer
     if (name === 'onRecord') records.push(onRecord.payload.parse(payload).record)
     if (name === 'onStatus') statuses.push(onStatus.payload.parse(payload).status)
