@@ -16,6 +16,7 @@ import {
 import { atomicWriteJson } from './atomic'
 import { describeFsError } from './fs-errors'
 import { createLineWriter, readLines } from './jsonl'
+import { joinInside } from './paths'
 import type { WorkOptions } from './progress'
 import { scanFolder } from './scan'
 
@@ -34,9 +35,10 @@ export interface ImportOptions extends WorkOptions {
   licence?: string
 }
 
-/** Absolute path of the source folder. */
-export function sourceFolder(datasetFolder: string, dataset: Pick<DatasetFile, 'source'>): string {
-  return resolve(datasetFolder, dataset.source)
+/** Absolute path of the source folder; that of a copy lies in the dataset's own. */
+export function sourceFolder(datasetFolder: string, dataset: Pick<DatasetFile, 'source' | 'kind'>): string {
+  const { kind, source } = dataset
+  return kind === 'copy' ? joinInside(datasetFolder, source) : resolve(datasetFolder, source)
 }
 
 function createSummary() {
@@ -100,7 +102,7 @@ export async function importDataset(options: ImportOptions): Promise<DatasetFile
   const skipped = await createLineWriter(skippedPath(datasetFolder))
   const summary = createSummary()
   try {
-    for await (const found of scanFolder(resolve(datasetFolder, source), options)) {
+    for await (const found of scanFolder(sourceFolder(datasetFolder, options), options)) {
       if (found.kind === 'item') {
         summary.addItem(found.item)
         await items.append(found.item)

@@ -98,6 +98,22 @@ describe('import of broken and odd files', () => {
   })
 })
 
+describe('a copy in the library', () => {
+  it('is found inside its own folder and nowhere else', async () => {
+    await withFolder(async (folder) => {
+      const datasetFolder = join(folder, 'set')
+      await mkdir(join(datasetFolder, 'files', 'cats'), { recursive: true })
+      await writeFile(join(datasetFolder, 'files', 'cats', 'a.png'), tiny(1))
+      const copy = { datasetFolder, kind: 'copy', id: 'set', name: 'Set' } as const
+      const dataset = await importDataset({ ...copy, source: 'files' })
+      expect(dataset).toMatchObject({ source: 'files', imageCount: 1, labels: { cats: 1 } })
+      for (const source of ['..', '../other', folder]) {
+        await expect(importDataset({ ...copy, source })).rejects.toMatchObject({ code: 'invalid-input' })
+      }
+    })
+  })
+})
+
 describe('the report', () => {
   it('counts labels, formats, sizes and alpha, in an order that does not depend on the file system', async () => {
     await withFolder(async (folder) => {
