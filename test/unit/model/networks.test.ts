@@ -291,7 +291,7 @@ describe.each([
       const slope = length > 0 ? (moved(h) - moved(-h)) / (2 * h) : 0
       expect(Math.abs(slope - length), names[k]).toBeLessThan(0.02 * length + 0.1)
     })
-  })
+  }, 60_000)
 
   test('the description is what is built', () => {
     const model = createModel(config, 1)
