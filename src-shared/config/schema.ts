@@ -57,7 +57,7 @@ export const configSchema = z.strictObject({
   validationFraction: field(z.number().min(0).max(0.5).default(0.1), {
     label: 'Validation share',
     group: 'data',
-    help: 'Share of the images kept out of training to measure on. Fixed by the dataset and the seed.',
+    help: 'Share of the images kept out of training to measure on. Chosen by file names, so every run measures on the same ones.',
   }),
   sampling: field(z.enum(['epoch', 'replacement']).default('epoch'), {
     label: 'Batch sampling',

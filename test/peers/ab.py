@@ -1,7 +1,8 @@
 """The A/B of README in PyTorch + vector-quantize-pytorch: the same data, network and settings.
 
-Usage: python ab.py IMAGES ESTIMATOR SEED STEPS   (ESTIMATOR: ste | rotation)
-Prints one JSON object a measured step.
+Usage: python ab.py IMAGES ESTIMATOR SEED STEPS [NAMES]
+ESTIMATOR is ste or rotation; NAMES is a text file with the validation images' names, one a line, so that both sides
+measure on the same images (without it: 256 drawn at random). Prints one JSON object a measured step.
 """
 
 import json
@@ -29,8 +30,12 @@ def load(path):
 
 files = sorted(Path(folder).glob("*.png"))
 images = torch.from_numpy(np.stack([load(path) for path in files])).permute(0, 3, 1, 2)
-order = torch.from_numpy(np.random.RandomState(0).permutation(len(images)))
-validation, training = images[order[:256]], images[order[256:]]
+if len(sys.argv) > 5:
+    names = set(Path(sys.argv[5]).read_text().split())
+    held_out = np.array([path.name in names for path in files])
+else:
+    held_out = np.random.RandomState(0).permutation(len(images)) < 256
+validation, training = images[held_out], images[~held_out]
 
 
 def scaled(batch):
