@@ -106,7 +106,7 @@ function seriesOf(curve: Curve, spec: CurveChartSpec, colours: ChartColours): ob
       id: `${curve.id} raw`,
       silent: true,
       tooltip: { show: false },
-      lineStyle: { width: 1, opacity: 0.28, color: colour },
+      lineStyle: { width: 1, opacity: colours.dark ? 0.45 : 0.3, color: colour },
       data: pairs(curve.raw, spec),
     })
   }
@@ -191,10 +191,10 @@ function axisOption(axis: Axis, [low, high]: [number, number], colours: ChartCol
 
 type AxisOption = Record<string, unknown> & { axisLabel: object }
 
-/** Ends and interval of a linear axis from zero: four to eight round steps. */
+/** Ends and interval of a linear axis from zero: at most eight round steps. */
 function linearEnds(axis: Axis, [, high]: [number, number]): { min: number; max: number; interval: number } {
   const top = axis.max ?? (Number.isFinite(high) && high > 0 ? high : 1)
-  const interval = roundStep(top / 5)
+  const interval = roundStep(top / 7)
   return { min: 0, max: Math.ceil(top / interval - 1e-9) * interval, interval }
 }
 
@@ -205,7 +205,7 @@ function roundStep(rough: number): number {
 }
 
 function linearTicks(low: number, high: number): number[] {
-  const step = roundStep((high - low) / 5)
+  const step = roundStep((high - low) / 7)
   const first = Math.ceil(low / step - 1e-9)
   const last = Math.floor(high / step + 1e-9)
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step)

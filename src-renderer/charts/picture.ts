@@ -7,14 +7,23 @@ export interface LegendEntry {
   colour: string
 }
 
-/** Puts title and legend above the drawn chart (which is at twice the CSS size). */
+/** A text cut to a width, with an ellipsis. */
+function fitted(paint: CanvasRenderingContext2D, text: string, width: number): string {
+  if (paint.measureText(text).width <= width) return text
+  let end = text.length
+  while (end > 0 && paint.measureText(`${text.slice(0, end)}…`).width > width) end--
+  return `${text.slice(0, end)}…`
+}
+
+/** Puts title, subject and legend above the drawn chart (which is at twice the CSS size). */
 export function composePicture(
   chart: HTMLCanvasElement,
   title: string,
+  subject: string,
   legend: readonly LegendEntry[],
   colours: ChartColours,
 ): HTMLCanvasElement {
-  const head = legend.length > 0 ? 104 : 60
+  const head = legend.length > 0 ? 132 : 88
   const canvas = document.createElement('canvas')
   canvas.width = chart.width
   canvas.height = chart.height + head
@@ -26,12 +35,14 @@ export function composePicture(
   paint.font = `600 26px ${colours.font}`
   paint.fillText(title, 24, 42)
   paint.font = `22px ${colours.font}`
+  paint.fillStyle = colours['text-soft']
+  paint.fillText(fitted(paint, subject, canvas.width - 48), 24, 74)
   let x = 24
   for (const { label, colour } of legend) {
     paint.fillStyle = colour
-    paint.fillRect(x, 76, 28, 4)
+    paint.fillRect(x, 104, 28, 4)
     paint.fillStyle = colours['text-soft']
-    paint.fillText(label, x + 38, 86)
+    paint.fillText(label, x + 38, 114)
     x += 38 + paint.measureText(label).width + 32
   }
   paint.drawImage(chart, 0, head)

@@ -9,7 +9,7 @@ export type CodeFilter = 'all' | 'used' | 'dead'
  * - `used`: chosen in these images.
  * - `dead`: never chosen, neither here nor in the training window.
  * - `idle`: not chosen here, but in the training window.
- * - `woken`: chosen here, although not in the training window.
+ * - `woken`: chosen here, although not in the training window; shown as rare.
  */
 export type CodeState = 'used' | 'dead' | 'idle' | 'woken'
 
@@ -28,9 +28,9 @@ export function explainState(summary: CodebookSummary, code: number): string {
     case 'dead':
       return `Dead: no patch chose it during ${summary.deadWindow}, nor in these images.`
     case 'idle':
-      return 'Used in training, but no patch of these images chose it.'
+      return 'Idle: used in training, but no patch of these images chose it.'
     case 'woken':
-      return `Chosen in these images, although no patch chose it during ${summary.deadWindow}.`
+      return `Rare: chosen in these images, but by no patch during ${summary.deadWindow}.`
   }
 }
 

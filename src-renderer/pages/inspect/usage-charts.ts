@@ -57,12 +57,15 @@ const binName = ({ from, to }: HistogramBin): string =>
 
 export function histogramSpec(summary: CodebookSummary): BarChartSpec {
   return {
-    bars: usageHistogram(summary.counts).map((bin) => ({
-      label: binName(bin),
-      value: bin.codes,
-      colour: bin.to === 0 ? 'dead' : 'rotation',
-      words: `${plural(bin.codes, 'code')} used ${binName(bin)} ${bin.to === 1 ? 'time' : 'times'}`,
-    })),
+    // Unused codes would dwarf the rest; they are said in words and stand in the table.
+    bars: usageHistogram(summary.counts)
+      .slice(1)
+      .map((bin) => ({
+        label: binName(bin),
+        value: bin.codes,
+        colour: 'rotation',
+        words: `${plural(bin.codes, 'code')} used ${binName(bin)} ${bin.to === 1 ? 'time' : 'times'}`,
+      })),
     xName: 'used so many times',
     yName: 'codes',
   }
@@ -73,6 +76,13 @@ export function histogramTable(summary: CodebookSummary): ChartTable {
     columns: ['uses', 'codes'],
     rows: usageHistogram(summary.counts).map((bin) => [binName(bin), count(bin.codes)]),
   }
+}
+
+export function unusedInWords(summary: CodebookSummary): string {
+  const unused = summary.codebookSize - summary.used
+  return unused === 0
+    ? 'Every code was used.'
+    : `${plural(unused, 'code')} ${unused === 1 ? 'was' : 'were'} not used at all.`
 }
 
 /** Perplexity in words, and how few codes do half of the work. */

@@ -56,7 +56,7 @@ describe('arrangeCodes', () => {
     expect([0, 1, 3, 4].map((code) => codeState(codes, code))).toEqual(['used', 'dead', 'woken', 'idle'])
     expect(explainState(codes, 0)).toBe('')
     expect(explainState(codes, 1)).toContain('steps 1 to 100')
-    expect(explainState(codes, 4)).toContain('Used in training')
+    expect(explainState(codes, 4)).toContain('used in training')
   })
 
   it('always returns each shown code once', () => {
