@@ -31,6 +31,7 @@ import { RecordAverages } from './records'
 import { openImages, readRunConfig, splitsOf, type Splits } from './run-folder'
 import { dropSamplesAfter, sampleIndices, writeOriginals } from './samples'
 import { startCodebook, takeWeights } from './start'
+import type { CheckpointState } from './state'
 import { Stopwatch } from './stopwatch'
 import { isFiniteTensor, restore, snapshot } from './tensors'
 import { CodeWindows } from './windows'
@@ -161,10 +162,19 @@ export class TrainSession {
       const reasons = rejected.map(({ reason }) => reason).join(' ')
       await this.event('recovered', `${reasons} Went back to step ${state.step}.`)
     }
+    await this.event('resumed', `Goes on from step ${state.step}.${this.#changesSince(state)}`)
+  }
+
+  /** What may make the rest of the run differ from one that was never stopped, in words. */
+  #changesSince(state: CheckpointState): string {
     const { engine } = this.#options
-    const other =
-      engine.id === state.engine.id ? '' : ` The engine is ${engine.id} now, it was ${state.engine.id}.`
-    await this.event('resumed', `Goes on from step ${state.step}.${other}`)
+    const before = state.batches as { images?: unknown } | null
+    const [images, now] = [before?.images, this.splits.train.length]
+    const changes = [
+      engine.id === state.engine.id ? '' : ` The engine is ${engine.id} now, it was ${state.engine.id}.`,
+      images === now ? '' : ` There are ${now} training images now, there were ${String(images)}.`,
+    ]
+    return changes.join('')
   }
 
   /** Appends to metrics.jsonl and tells the listener. */
