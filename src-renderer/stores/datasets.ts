@@ -3,13 +3,12 @@ import type { DatasetFile } from '#shared/contract/files'
 import { defineStore } from 'pinia'
 import { ref, shallowRef } from 'vue'
 import { onEachConnection, useClient } from '../api/client'
-import { useToastsStore } from './toasts'
 
 export const useDatasetsStore = defineStore('datasets', () => {
   const client = useClient()
-  const toasts = useToastsStore()
   const list = shallowRef<readonly DatasetFile[]>([])
   const loaded = ref(false)
+  const error = shallowRef<unknown>(null)
 
   const sorted = (datasets: readonly DatasetFile[]): DatasetFile[] =>
     [...datasets].sort((a, b) => b.createdAt.localeCompare(a.createdAt))
@@ -18,8 +17,9 @@ export const useDatasetsStore = defineStore('datasets', () => {
     try {
       list.value = sorted(await client.datasets.list())
       loaded.value = true
-    } catch (error) {
-      toasts.fail(error)
+      error.value = null
+    } catch (thrown) {
+      error.value = thrown
     }
   }
 
@@ -42,5 +42,5 @@ export const useDatasetsStore = defineStore('datasets', () => {
   client.datasets.onChange(({ id, dataset }) => put(id, dataset))
   onEachConnection(() => void load())
 
-  return { list, loaded, load, byId, rename, remove }
+  return { list, loaded, error, load, byId, rename, remove }
 })

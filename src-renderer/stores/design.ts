@@ -4,14 +4,16 @@ import {
   configKeys,
   configSchema,
   diffConfig,
+  fieldInfo,
   presets,
+  rangeInWords,
   type ConfigField,
   type RunConfig,
 } from '#shared/config/index'
 import { engineWish } from '#shared/contract/common'
 import type { RunFile } from '#shared/contract/files'
 import { defineStore } from 'pinia'
-import { computed, ref, watch } from 'vue'
+import { computed, shallowRef, watch } from 'vue'
 import { z } from 'zod'
 
 const draftShape = z.object({
@@ -46,14 +48,15 @@ function stored(): DesignDraft | undefined {
 }
 
 export const useDesignStore = defineStore('design', () => {
-  const draft = ref<DesignDraft>(stored() ?? freshDraft())
+  // Replaced as a whole: what is sent to the service must be plain objects.
+  const draft = shallowRef<DesignDraft>(stored() ?? freshDraft())
 
   /** Field → what is wrong with it; no run can be made while there is any. */
   const errors = computed(() => {
     const found: Partial<Record<ConfigField, string>> = {}
     for (const key of configKeys) {
-      const issue = configSchema.shape[key].safeParse(draft.value.config[key]).error?.issues[0]
-      if (issue) found[key] = issue.message
+      const allowed = configSchema.shape[key].safeParse(draft.value.config[key]).success
+      if (!allowed) found[key] = `Takes ${rangeInWords(fieldInfo(key))}.`
     }
     if (Object.keys(found).length === 0)
       for (const { field, message } of checkConfig(draft.value.config).errors) found[field] ??= message
@@ -62,17 +65,21 @@ export const useDesignStore = defineStore('design', () => {
   const valid = computed(() => Object.keys(errors.value).length === 0)
   const changed = computed(() => diffConfig(draft.value.base, draft.value.config))
 
+  function patch(part: Partial<DesignDraft>): void {
+    draft.value = { ...draft.value, ...part }
+  }
+
   function set<K extends ConfigField>(key: K, value: RunConfig[K]): void {
-    draft.value.config = { ...draft.value.config, [key]: value }
+    patch({ config: { ...draft.value.config, [key]: value } })
   }
 
   function reset(key: ConfigField): void {
-    draft.value.config = { ...draft.value.config, [key]: draft.value.base[key] }
+    patch({ config: { ...draft.value.config, [key]: draft.value.base[key] } })
   }
 
   function usePreset(id: string): void {
     const base = presetConfig(id)
-    draft.value = { ...draft.value, presetId: id, base, config: { ...base }, copiedFrom: null }
+    patch({ presetId: id, base, config: { ...base }, copiedFrom: null })
   }
 
   /** Everything of a run, to be changed and trained anew. */
@@ -88,14 +95,10 @@ export const useDesignStore = defineStore('design', () => {
     }
   }
 
-  watch(
-    draft,
-    (value) => {
-      // A value out of range is the form's affair and is not kept.
-      if (valid.value) localStorage.setItem(storageKey, JSON.stringify(value))
-    },
-    { deep: true },
-  )
+  watch(draft, (value) => {
+    // A value out of range is the form's affair and is not kept.
+    if (valid.value) localStorage.setItem(storageKey, JSON.stringify(value))
+  })
 
-  return { draft, errors, valid, changed, set, reset, usePreset, copyRun }
+  return { draft, errors, valid, changed, patch, set, reset, usePreset, copyRun }
 })

@@ -4,13 +4,12 @@ import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { onEachConnection, useClient } from '../api/client'
 import { isActive } from './run-status'
-import { useToastsStore } from './toasts'
 
 export const useRunsStore = defineStore('runs', () => {
   const client = useClient()
-  const toasts = useToastsStore()
   const list = shallowRef<readonly RunFile[]>([])
   const loaded = ref(false)
+  const error = shallowRef<unknown>(null)
 
   const sorted = (runs: readonly RunFile[]): RunFile[] =>
     [...runs].sort((a, b) => b.createdAt.localeCompare(a.createdAt))
@@ -19,8 +18,9 @@ export const useRunsStore = defineStore('runs', () => {
     try {
       list.value = sorted(await client.runs.list())
       loaded.value = true
-    } catch (error) {
-      toasts.fail(error)
+      error.value = null
+    } catch (thrown) {
+      error.value = thrown
     }
   }
 
@@ -45,5 +45,5 @@ export const useRunsStore = defineStore('runs', () => {
   client.runs.onChange(({ id, run }) => put(id, run))
   onEachConnection(() => void load())
 
-  return { list, loaded, current, load, put, byId, update, remove }
+  return { list, loaded, error, current, load, put, byId, update, remove }
 })

@@ -2,6 +2,7 @@
 // tests. Time passes only when `tick` is called. Writes nothing, trains nothing.
 import type { SystemLoad } from '#shared/contract/app'
 import type { Job } from '#shared/contract/common'
+import { describeNetwork } from '#main/model/describe'
 import { GyreError } from '#shared/contract/errors'
 import type { DatasetFile, DatasetItem, MetricsRecord, RunFile, SkippedFile } from '#shared/contract/files'
 import { contract, type GyreContract, type GyreHandlers } from '#shared/contract/index'
@@ -371,9 +372,9 @@ export function createFakeService(options: FakeOptions = {}): FakeService {
         const images = dataset(datasetId).imageCount
         const validationImages = Math.round(images * config.validationFraction)
         const side = Math.floor(tokenGrid(config))
-        const half = config.imageSize / 2
+        const network = describeNetwork(config)
         return {
-          parameters: config.network === 'quick' ? 1_132_000 : config.channels ** 2 * 520,
+          parameters: network.parameters,
           tokens: [side, side],
           compressionRatio:
             (config.imageSize ** 2 * config.channelsIn * 8) / (side * side * Math.log2(config.codebookSize)),
@@ -382,27 +383,7 @@ export function createFakeService(options: FakeOptions = {}): FakeService {
           stepsPerEpoch: (images - validationImages) / config.batchSize,
           memoryBytes: config.batchSize * config.imageSize ** 2 * config.channels * 30,
           secondsPerStep: 0.168,
-          layers: [
-            {
-              part: 'encoder',
-              name: 'image',
-              shape: [config.imageSize, config.imageSize, config.channelsIn],
-            },
-            { part: 'encoder', name: 'conv 4×4, stride 2', shape: [half, half, config.channels / 2] },
-            { part: 'encoder', name: 'conv 4×4, stride 2', shape: [side, side, config.channels] },
-            { part: 'encoder', name: 'residual block', shape: [side, side, config.channels] },
-            { part: 'encoder', name: 'conv 1×1', shape: [side, side, config.codeDim] },
-            { part: 'quantizer', name: 'nearest code', shape: [side, side] },
-            { part: 'quantizer', name: 'codebook', shape: [config.codebookSize, config.codeDim] },
-            { part: 'decoder', name: 'conv 3×3', shape: [side, side, config.channels] },
-            { part: 'decoder', name: 'residual block', shape: [side, side, config.channels] },
-            { part: 'decoder', name: 'transposed conv 4×4', shape: [half, half, config.channels / 2] },
-            {
-              part: 'decoder',
-              name: 'transposed conv 4×4',
-              shape: [config.imageSize, config.imageSize, config.channelsIn],
-            },
-          ],
+          layers: network.layers,
           warnings: checkConfig(config).warnings,
         }
       },
