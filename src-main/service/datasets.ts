@@ -1,6 +1,6 @@
 // Datasets of the library: importing a folder in place, the sample that comes with the app, what an upload left,
 // and looking at images. Imports are jobs; one process at a time works on one dataset. Sources are only read.
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, isAbsolute, join, resolve } from 'node:path'
 import { identifier, type Transform } from '#shared/contract/common'
@@ -31,15 +31,17 @@ interface ImportPlan {
   licence?: string
 }
 
-/** A readable id from a name: `my-photos-3fa2c1`. */
-export function newDatasetId(name: string): string {
+/** A readable id from a name: `my-photos-3fa2c1`. The same `source` always leads to the same id. */
+export function newDatasetId(name: string, source?: string): string {
   const slug = name
     .normalize('NFKD')
+    .replaceAll(/\p{M}/gu, '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^-+|-+$/g, '')
     .slice(0, 40)
-  return `${slug || 'images'}-${randomBytes(3).toString('hex')}`
+  const suffix = source === undefined ? randomBytes(5) : createHash('sha256').update(source).digest()
+  return `${slug || 'images'}-${suffix.toString('hex').slice(0, 10)}`
 }
 
 export class Datasets {
@@ -86,7 +88,12 @@ export class Datasets {
       (dataset) => dataset.kind === 'folder' && dataset.source === source,
     )
     const title = name ?? known?.name ?? (basename(source) || source)
-    return this.#import({ id: known?.id ?? newDatasetId(title), name: title, kind: 'folder', source })
+    return this.#import({
+      id: known?.id ?? newDatasetId(basename(source), source),
+      name: title,
+      kind: 'folder',
+      source,
+    })
   }
 
   /** The bundled images. They never change with the app's version, so a finished import is not repeated. */

@@ -32,9 +32,9 @@ describe('a run', () => {
     const client = opened.attach()
     const statuses: string[] = []
     const records: MetricsRecord[] = []
-    client.runs.onChange(
-      ({ run }) => void (run && statuses.at(-1) !== run.status && statuses.push(run.status)),
-    )
+    client.runs.onChange(({ run }) => {
+      if (run && statuses.at(-1) !== run.status) statuses.push(run.status)
+    })
     client.runs.onRecord(({ record }) => void records.push(record))
     const { id, status, parameters } = await client.runs.create({ datasetId, config: endless, name: 'One' })
     expect(status).toBe('created')
