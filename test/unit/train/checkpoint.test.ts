@@ -125,6 +125,14 @@ test('writing the same step again keeps the good one; a damaged one is replaced'
   expect(await readdir(join(run, 'checkpoints'))).toEqual(['step-0000001'])
 })
 
+test('a write that fails half way leaves nothing of itself and keeps what was there', async () => {
+  await save(1)
+  const broken = { ...state(2), trainedMs: Number.NaN }
+  await expect(writeCheckpoint(run, { state: broken, model: [], optimizer: [] }, null)).rejects.toThrow()
+  expect(await readdir(join(run, 'checkpoints'))).toEqual(['step-0000001'])
+  expect(await steps()).toEqual([1])
+})
+
 test('the same step again, now evaluated: replaced; a crash between the two renames loses nothing', async () => {
   await save(1)
   await save(1, 0.5)
