@@ -24,6 +24,8 @@ export interface Curve {
 export interface Axis {
   name: string
   log?: boolean
+  /** Only whole numbers make sense. */
+  whole?: boolean
   min?: number
   max?: number
   formatTick?: (value: number) => string
@@ -182,6 +184,7 @@ function axisOption(axis: Axis, [low, high]: [number, number], colours: ChartCol
     ...shared,
     scale: true,
     splitNumber: 4,
+    minInterval: axis.whole === true ? 1 : undefined,
     min: axis.min ?? undefined,
     max: axis.max ?? undefined,
     axisTick: { show: false },

@@ -120,7 +120,7 @@ function endOf(series: RunSeries, x: XAxis): number {
 export function xAxis(x: XAxis): Axis {
   switch (x) {
     case 'step':
-      return { name: 'step', formatTick: count, format: (value) => `Step ${count(value)}` }
+      return { name: 'step', whole: true, formatTick: count, format: (value) => `Step ${count(value)}` }
     case 'epoch':
       return { name: 'epoch', formatTick, format: (value) => `Epoch ${measure(value)}` }
     case 'time':
