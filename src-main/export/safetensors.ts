@@ -7,7 +7,7 @@ import { GyreError } from '#shared/contract/errors'
 import { syncFolder, temporaryPath } from '#main/data/atomic'
 import { layoutHeader, parseHeader, type TensorInfo } from './safetensors-header'
 
-export type { Dtype, TensorInfo } from './safetensors-header'
+export type { TensorInfo } from './safetensors-header'
 
 export type TensorData = Float32Array | Int32Array | Uint8Array
 
