@@ -88,7 +88,7 @@ module.exports = {
       ...npm('commander', 'zod'),
     ]),
     only('shell', '^src-main/shell/', [
-      '^src-main/(shell|service|serve/headers)',
+      '^src-main/(shell|service|serve/static-files|serve/headers|engine/home)',
       ...shared,
       ...core,
       '^electron$',

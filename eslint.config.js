@@ -34,9 +34,12 @@ export default ts.config(
         { considerDefaultExhaustiveForUnions: true },
       ],
       'no-undef': 'off',
+      // Optional props are written as optional types.
+      'vue/require-default-prop': 'off',
       'vuejs-accessibility/label-has-for': ['error', { required: { some: ['nesting', 'id'] } }],
     },
   },
   { files: ['**/*.mjs', '**/*.js'], languageOptions: { globals: node } },
+  { files: ['**/*.cjs'], languageOptions: { globals: { ...node, module: 'writable', require: 'readonly' } } },
   prettier,
 )
