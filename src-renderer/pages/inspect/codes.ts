@@ -9,7 +9,7 @@ export type CodeFilter = 'all' | 'used' | 'dead'
  * - `used`: chosen in these images.
  * - `dead`: never chosen, neither here nor in the training window.
  * - `idle`: not chosen here, but in the training window.
- * - `woken`: chosen here, although not in the training window; shown as rare.
+ * - `woken`: chosen here, although not in the training window; shown as new.
  */
 export type CodeState = 'used' | 'dead' | 'idle' | 'woken'
 
@@ -30,7 +30,7 @@ export function explainState(summary: CodebookSummary, code: number): string {
     case 'idle':
       return 'Idle: used in training, but no patch of these images chose it.'
     case 'woken':
-      return `Rare: chosen in these images, but by no patch during ${summary.deadWindow}.`
+      return `New: chosen in these images, though by no patch during ${summary.deadWindow}.`
   }
 }
 
