@@ -41,7 +41,7 @@ export const encodeResult = z.object({
   run,
   checkpoint: z.int(),
   images: z.int(),
-  /** Shape of `tokens`. */
+  /** Rows and columns of the grid. */
   tokens: z.array(z.int()),
   out: z.string(),
 })

@@ -24,6 +24,7 @@ import { TrainerClient } from './trainer-client'
 import { threadHost, type TrainerHost } from './trainer-host'
 import { Training } from './training'
 import { Uploads } from './uploads'
+import { watchRuns } from './watch-runs'
 
 export { gyreHome } from '#main/engine/home'
 export { browserHost, type HostAdapter } from './host'
@@ -82,6 +83,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const exports = new Exports(layout, store, runs)
   await sweepLibrary(layout)
   await recoverRuns(store)
+  const stopWatchingRuns = watchRuns(layout, store, bus)
   const stopWatching = watchLoad(bus, trainers, () => training.dataWaitFraction)
   const parts = { layout, host, version, jobs, store, datasets, uploads, settings, times, engines, training }
   const handlers = handlersOf({ ...parts, runs, inspector, exports })
@@ -90,6 +92,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     await training.close()
     jobs.close()
     stopWatching()
+    stopWatchingRuns()
     await uploads.close()
     await trainers.close()
   }

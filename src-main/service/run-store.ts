@@ -9,10 +9,11 @@ import { runFile, schemaVersion, type RunFile } from '#shared/contract/files'
 import { resolveInside } from '#main/data/index'
 import type { Bus } from './bus'
 import type { Layout } from './layout'
-import { isLocked, tryLock } from './locks'
+import { isLocked, tryLock, waitForLock } from './locks'
 import { OwnedRun } from './owned-run'
 
 const maxRunFileBytes = 1024 * 1024
+const patienceMs = 500
 
 /** Reads and checks the run.json of a folder. Throws `not-found`, `corrupt` or `unsupported` in a sentence. */
 export async function readRunFile(folder: string): Promise<RunFile> {
@@ -129,7 +130,8 @@ export class RunStore {
     if (this.#owned.has(id)) throw new GyreError('busy', 'This run is being worked on already.')
     await this.read(id)
     const folder = this.folderOf(id)
-    const lock = await tryLock(folder)
+    // Whoever was told that a run has ended may be here a moment before its owner has let go.
+    const lock = await waitForLock(folder, { signal: AbortSignal.timeout(patienceMs) }).catch(() => null)
     if (!lock)
       throw new GyreError(
         'busy',

@@ -181,7 +181,10 @@ describe('when things go wrong', () => {
     await expect(b.runs.remove({ id })).rejects.toMatchObject({ code: 'busy' })
     await expect(b.datasets.remove({ id: datasetId })).rejects.toMatchObject({ code: 'busy' })
     expect((await b.runs.list()).find((run) => run.id === id)?.status).toBe('running')
+    // The other's window follows along, and is told of the end.
+    const told = runWhen(b, id, ({ status }) => status === 'stopped')
     await a.runs.stop({ id })
+    await told
     await b.runs.resume({ id, steps: (await a.runs.get({ id })).step + 1 })
     await runWhen(b, id, ({ status }) => status === 'finished')
     await other.close()
