@@ -97,6 +97,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
         unbind()
         hub.close()
         endSockets()
+        strangers.end()
         server.close(() => resolve())
         server.closeAllConnections()
       }),

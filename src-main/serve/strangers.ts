@@ -7,7 +7,8 @@ export interface Strangers {
   add(socket: Socket): void
   /** The socket has shown the token. */
   trust(socket: Socket): void
-  readonly count: number
+  /** Ends them all. */
+  end(): void
 }
 
 export function createStrangers(limit: number): Strangers {
@@ -24,8 +25,6 @@ export function createStrangers(limit: number): Strangers {
       }
     },
     trust: (socket) => void sockets.delete(socket),
-    get count() {
-      return sockets.size
-    },
+    end: () => sockets.forEach((socket) => socket.destroy()),
   }
 }

@@ -9,7 +9,7 @@ contextBridge.exposeInMainWorld('gyreDesktop', {
   /** Asks for a port; it comes as a `message` event of the window with data `gyre-port`. */
   connect: (): void => ipcRenderer.send('gyre:connect'),
   /** Absolute path of a dropped file or folder; empty for one that is not on a disk. */
-  pathForFile: (file: File): string => webUtils.getPathForFile(file),
+  getPathForFile: (file: File): string => webUtils.getPathForFile(file),
 })
 
 // A port can't cross the bridge; the window's own message event carries it. The only listener is our page:

@@ -216,6 +216,15 @@ describe('sockets', () => {
     await vi.waitFor(() => expect(world.clients).toBe(0))
   })
 
+  it('ends with the server, also before the token was said', async () => {
+    const socket = await openSocket(world)
+    const closed = closeCode(socket)
+    await world.close()
+    // 4401 would mean that the server waited for its patience to end.
+    expect(await closed).toBe(1006)
+    world = await startWorld()
+  })
+
   it('drops a client that no longer reads its events, and keeps the one that does', async () => {
     const slow = await admittedSocket(world)
     slow.send(encodeFrame({ type: 'subscribe', topic: 'runs', name: 'onRecord' }))

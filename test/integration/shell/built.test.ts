@@ -131,7 +131,7 @@ describe('the built preload script', () => {
     const code = await readFile(join(dist, 'preload', 'preload.cjs'), 'utf8')
     runInContext(code, createContext({ require, exports: {}, module: { exports: {} } }))
     expect(asked).toEqual(['electron'])
-    expect(exposed).toEqual({ gyreDesktop: ['connect', 'pathForFile'] })
+    expect(exposed).toEqual({ gyreDesktop: ['connect', 'getPathForFile'] })
   })
 })
 

@@ -444,7 +444,10 @@ describe('the preload script', () => {
     await import('#main/shell/preload')
     const [name, members] = exposed.mock.calls[0] as [string, GyreDesktop]
     expect(name).toBe('gyreDesktop')
-    expect(Object.keys(members).sort()).toEqual(['connect', 'pathForFile'])
+    // Checked by the compiler against what the window counts on.
+    const wanted: Record<keyof GyreDesktop, true> = { connect: true, getPathForFile: true }
+    expect(Object.keys(members).sort()).toEqual(Object.keys(wanted))
+    expect(members.getPathForFile(new File([], 'cats'))).toBe('/pictures/cats')
     members.connect()
     expect(ipcRenderer.send).toHaveBeenCalledWith('gyre:connect')
     ipcRenderer.emit('gyre:port', { ports: ['port'] })
