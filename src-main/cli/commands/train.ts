@@ -21,7 +21,6 @@ import { finish, withService, type Session } from '../session'
 
 const maxSteps = 10_000_000
 const maxSeed = 2_147_483_647
-export const collect = (value: string, previous: string[] = []): string[] => [...previous, value]
 
 function validationLines(validation: ValidationMetrics | null): string[] {
   if (!validation) return ['No validation was made.']

@@ -1,5 +1,4 @@
 // A real service over the in-memory transport, with a client as the window has one.
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Job } from '#shared/contract/common'
 import type { RunFile } from '#shared/contract/files'
@@ -71,9 +70,6 @@ export async function importFolder(client: GyreClient, path: string): Promise<st
   const { jobId } = await client.datasets.importFolder({ path })
   return (await jobDone(client, jobId)).datasetId ?? ''
 }
-
-export const readJson = async (path: string): Promise<unknown> =>
-  JSON.parse(await readFile(path, 'utf8')) as unknown
 
 /** A model small enough for any engine. */
 export const tinyConfig = {
