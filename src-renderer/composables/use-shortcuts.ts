@@ -25,7 +25,7 @@ export function useShortcuts(actions: { help: () => void }): void {
       event.target.blur()
       return
     }
-    if (isTyping(event.target) || document.querySelector('[role="dialog"]')) return
+    if (isTyping(event.target) || document.querySelector('[role="dialog"], [role="menu"]')) return
     if (event.key === '?') {
       actions.help()
     } else if (event.key === '/') {
