@@ -224,9 +224,13 @@ describe('a foreign Host', () => {
     expectGuarded(upgrade)
   })
 
-  it('beside our own', async () => {
-    const text = requestText('GET', '/', { Host: ownHost() }).replace('Host:', 'Host: evil.example\r\nHost:')
-    expect([400, 421]).toContain((await rawRequest(world.port, text)).status)
+  it.each(['before', 'after'])('%s our own', async (place) => {
+    const own = `Host: ${ownHost()}`
+    const foreign = 'Host: evil.example'
+    const both = place === 'before' ? `${foreign}\r\n${own}` : `${own}\r\n${foreign}`
+    for (const text of [requestText('GET', '/', { Host: ownHost() }), upgradeText({ Host: ownHost() })]) {
+      expect([400, 421]).toContain((await rawRequest(world.port, text.replace(own, both))).status)
+    }
   })
 
   it('is not what localhost is', async () => {
