@@ -10,9 +10,19 @@ export interface EstimatorCase {
   z: Matrix
   q: Matrix
   upstream: Matrix
+  noise: Matrix | null
   forward: Matrix
   grad_z: Matrix
   grad_q: Matrix
+}
+
+export interface QuantizerCase {
+  name: string
+  formula: string
+  inputs: Record<string, Matrix>
+  upstream: Matrix
+  forward: Matrix
+  gradients: Record<string, Matrix>
 }
 
 export interface EdgeCase {
@@ -48,6 +58,7 @@ function read(file: string): unknown {
 }
 
 export const estimatorCases = (): EstimatorCase[] => (read('estimators') as { cases: EstimatorCase[] }).cases
+export const quantizerCases = (): QuantizerCase[] => (read('quantizers') as { cases: QuantizerCase[] }).cases
 export const edgeCases = (): EdgeCase[] => (read('quantizers') as { edges: EdgeCase[] }).edges
 export const layerRuns = (file: 'layer' | 'layers_more'): LayerRun[] =>
   (read(file) as { runs: LayerRun[] }).runs
