@@ -45,7 +45,7 @@ export function readDrop(transfer: DataTransfer, localPath: (file: File) => stri
   const items = [...transfer.items].filter((item) => item.kind === 'file')
   const entries = items.map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null)
   const first = entries[0]
-  if (!first) return null
+  if (!first) return looseFiles([...transfer.files])
   const single = entries.length === 1 && first.isDirectory
   const file = single ? items[0]?.getAsFile() : null
   return {
@@ -62,6 +62,14 @@ export function readDrop(transfer: DataTransfer, localPath: (file: File) => stri
       return files
     },
   }
+}
+
+/** Where the browser tells nothing of folders: the files as they are. */
+function looseFiles(files: readonly File[]): Dropped | null {
+  if (files.length === 0) return null
+  const collect = (): Promise<LocalFile[]> =>
+    Promise.resolve(files.map((file) => ({ path: file.name, file })))
+  return { name: 'Dropped images', localFolder: null, collect }
 }
 
 /** The files of an `<input type="file" webkitdirectory>`. */
