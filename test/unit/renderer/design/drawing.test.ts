@@ -28,6 +28,7 @@ describe('layerRows', () => {
 describe('trainLabel', () => {
   it('leaves out a time that nobody has measured', () => {
     expect(trainLabel(5000, 0.168)).toBe('Train 5,000 steps (about 14 min)')
+    expect(trainLabel(5000, 0.168, true)).toBe('Queue 5,000 steps (about 14 min)')
     expect(trainLabel(1, null)).toBe('Train 1 step')
     expect(trainLabel(100, undefined)).toBe('Train 100 steps')
   })
