@@ -26,14 +26,14 @@ const draftShape = z.object({
   name: z.string(),
   copiedFrom: z.string().nullable(),
 })
-export type DesignDraft = z.infer<typeof draftShape>
+type DesignDraft = z.infer<typeof draftShape>
 
 const storageKey = 'gyre-design'
 
 const presetConfig = (id: string): RunConfig =>
   configSchema.parse(presets.find((preset) => preset.id === id)?.config ?? {})
 
-export function freshDraft(): DesignDraft {
+function freshDraft(): DesignDraft {
   const presetId = presets[0]?.id ?? null
   const base = presetConfig(presetId ?? '')
   return { datasetId: null, presetId, base, config: { ...base }, engine: 'auto', name: '', copiedFrom: null }

@@ -5,7 +5,7 @@ export interface Layer {
   shape: readonly number[]
 }
 
-export interface LayerRow {
+interface LayerRow {
   part: Layer['part']
   name: string
   /** `16×16×128` */
