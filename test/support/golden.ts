@@ -54,7 +54,7 @@ export interface LayerRun {
 }
 
 function read(file: string): unknown {
-  return JSON.parse(readFileSync(new URL(`../golden/${file}.json`, import.meta.url), 'utf8'))
+  return JSON.parse(readFileSync(new URL(`../../resources/vectors/${file}.json`, import.meta.url), 'utf8'))
 }
 
 export const estimatorCases = (): EstimatorCase[] => (read('estimators') as { cases: EstimatorCase[] }).cases
