@@ -3,5 +3,6 @@
 export { createModel, type VqModel } from './model'
 export { createOptimizer, type Optimizer } from './optimizer'
 export { createTrainStep, disposeOutput, type StepOutput, type TrainStep } from './train-step'
+export { diagnosticsDue, GradientProbe, type Diagnostics } from './diagnostics'
 export { learningRateAt } from './learning-rate'
 export { createRandom, restoreRandom, type Random } from './random'

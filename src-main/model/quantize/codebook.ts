@@ -74,6 +74,11 @@ export function updateState(
   return { codebook: onCodeSpace(codes, config.distance), counts, sums }
 }
 
+/** How many codes `reviveDeadCodes` would move. */
+export function countDeadCodes({ counts }: CodebookState, config: CodebookConfig): tf.Scalar {
+  return counts ? tf.sum(tf.less(counts, config.deadCodeThreshold)) : tf.scalar(0)
+}
+
 /**
  * Moves every code whose running use is below the threshold onto a vector of the batch. `chosen` int32 [K] names,
  * for each code, the vector that would replace it. A revived code starts with the threshold as its running use.

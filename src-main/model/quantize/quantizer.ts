@@ -5,6 +5,7 @@ import type { RunConfig } from '#shared/config/schema'
 import { asConstant, withGradient } from '#shared/quantize/custom-gradient'
 import { estimators } from '#shared/quantize/index'
 import { normaliseRows } from '#shared/quantize/normalise'
+import type { GradientProbe } from '../diagnostics'
 import { meanSquaredError } from '../ops'
 import { nearestCodes } from './search'
 
@@ -40,13 +41,22 @@ export function toSearchSpace(e: tf.Tensor2D, distance: RunConfig['distance']): 
   return distance === 'cosine' ? normaliseRows(e) : e
 }
 
-/** e [N, D] and codebook [K, D] (unit rows for cosine). Indices and output come from the codebook as it is. */
-export function quantize(e: tf.Tensor2D, codebook: tf.Tensor2D, config: QuantizerConfig): Quantized {
+/**
+ * e [N, D] and codebook [K, D] (unit rows for cosine). Indices and output come from the codebook as it is. A `probe`
+ * listens at both ends of the estimator, which the losses do not pass.
+ */
+export function quantize(
+  e: tf.Tensor2D,
+  codebook: tf.Tensor2D,
+  config: QuantizerConfig,
+  probe?: GradientProbe,
+): Quantized {
   const searched = toSearchSpace(e, config.distance)
   const indices = asConstant(() => nearestCodes(searched, codebook))
   const codes = lookUp(codebook, indices)
+  const output = estimators[config.estimator].apply(probe?.input(searched) ?? searched, codes)
   return {
-    output: estimators[config.estimator].apply(searched, codes),
+    output: probe?.output(output, codes) ?? output,
     searched,
     indices,
     commitment: meanSquaredError(searched, codes),
