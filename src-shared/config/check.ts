@@ -2,32 +2,14 @@
 // form, the command line and a run file are refused with the same words.
 import { GyreError } from '../contract/errors'
 import { configKeys, fieldInfo, rangeInWords, type FieldInfo } from './fields'
+import { checkQuantizer, type Findings } from './quantizer-rules'
+import { downsampling, hasCommitment } from './quantizers'
 import { configSchema, type ConfigField, type RunConfig } from './schema'
-
-export interface Finding {
-  field: ConfigField
-  message: string
-}
-
-export interface Findings {
-  errors: Finding[]
-  warnings: Finding[]
-}
-
-/** Pixels per token side: 4 for the quick network, 2 per level after the first for the paper's. */
-export function downsampling(config: Pick<RunConfig, 'network' | 'channelMultipliers'>): number {
-  return config.network === 'quick' ? 4 : 2 ** (config.channelMultipliers.length - 1)
-}
-
-/** Tokens per side of the grid. */
-export function tokenGrid(config: RunConfig): number {
-  return config.imageSize / downsampling(config)
-}
 
 /** Errors forbid a run; warnings are said and left to the person. */
 export function checkConfig(config: RunConfig): Findings {
-  const errors: Finding[] = []
-  const warnings: Finding[] = []
+  const errors: Findings['errors'] = []
+  const warnings: Findings['warnings'] = []
   const error = (field: ConfigField, message: string): unknown => errors.push({ field, message })
   const warn = (field: ConfigField, message: string): unknown => warnings.push({ field, message })
 
@@ -38,8 +20,6 @@ export function checkConfig(config: RunConfig): Findings {
     error('finalLearningRate', 'The final learning rate is above the learning rate: a schedule only falls.')
   if (config.warmupSteps >= config.steps && config.warmupSteps > 0)
     error('warmupSteps', `A warm-up of ${config.warmupSteps} steps never ends within ${config.steps} steps.`)
-  if (config.codebookUpdate === 'gradient' && config.deadCodeThreshold > 0)
-    error('deadCodeThreshold', 'Reviving dead codes needs the running counts of the ema codebook update.')
   if (config.network === 'cnn') {
     const sides = config.channelMultipliers.map((_, level) => config.imageSize / 2 ** level)
     for (const side of config.attention)
@@ -49,7 +29,10 @@ export function checkConfig(config: RunConfig): Findings {
     warn('attention', 'The quick network has no attention; this setting does nothing.')
   }
 
-  if (config.commitmentWeight === 0)
+  const quantizer = checkQuantizer(config)
+  errors.push(...quantizer.errors)
+  warnings.push(...quantizer.warnings)
+  if (config.commitmentWeight === 0 && hasCommitment(config))
     warn('commitmentWeight', 'Without a commitment loss encoder outputs can drift away from their codes.')
   if (config.codebookUpdate === 'ema' && config.estimator === 'rotation' && config.emaDecay > 0.95)
     warn('emaDecay', 'The rotation trick was used with a decay of 0.8; slower codes lag behind the encoder.')

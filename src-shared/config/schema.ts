@@ -2,6 +2,33 @@
 // file format and the diff. Field names are public and stable (`docs/configuration.md`).
 import { z } from 'zod'
 
+export const estimatorIds = [
+  'rotation',
+  'ste',
+  'rotation_unscaled',
+  'rotation_inverse_error',
+  'rotation_adaptive',
+  'reflection',
+  'nsvq',
+  'diveq',
+  'sf_diveq',
+  'gumbel',
+  'hessian',
+  'exact_gradient',
+] as const
+
+export const quantizerIds = [
+  'vq',
+  'residual',
+  'grouped',
+  'simvq',
+  'ibq',
+  'optvq',
+  'soft_convex',
+  'fsq',
+  'lfq',
+] as const
+
 export interface FieldMeta {
   label: string
   help: string
@@ -84,11 +111,80 @@ export const configSchema = z.strictObject({
     group: 'run',
     help: 'Start of all randomness. The same seed repeats the same run.',
   }),
-  estimator: field(z.enum(['rotation', 'ste']).default('rotation'), {
+  estimator: field(z.enum(estimatorIds).default('rotation'), {
     label: 'Gradient estimator',
     group: 'codebook',
     essential: true,
-    help: 'How the gradient gets past the quantizer. rotation: rotated and rescaled from code to encoder output (the rotation trick). ste: copied unchanged (straight-through estimator).',
+    help: 'How the gradient gets past the quantizer. rotation: rotated and rescaled from code to encoder output (the rotation trick). ste: copied unchanged (straight-through estimator). The others are relatives and baselines, see docs/estimators.md.',
+  }),
+  gammaBound: field(z.number().min(0).max(1000).default(10), {
+    label: 'Largest scale γ',
+    group: 'codebook',
+    help: 'Bound on γ = 1/(8‖q−e‖²), which explodes where a vector meets its code. 0 leaves it unbounded.',
+  }),
+  noiseVariance: field(z.number().min(0).max(10).default(1e-3), {
+    label: 'Noise variance',
+    group: 'codebook',
+    help: 'Variance of the noise that jitters the direction from vector to code.',
+  }),
+  temperature: field(z.number().min(0.01).max(100).default(1), {
+    label: 'Temperature',
+    group: 'codebook',
+    help: 'How soft the mixture of codes is at the first step.',
+  }),
+  finalTemperature: field(
+    z
+      .number()
+      .min(0.01)
+      .max(100)
+      .default(1 / 16),
+    {
+      label: 'Final temperature',
+      group: 'codebook',
+      help: 'The temperature at the last step; it falls exponentially.',
+    },
+  ),
+  hessianStep: field(z.number().min(1e-4).max(1).default(0.1), {
+    label: 'Finite difference step',
+    group: 'codebook',
+    help: 'How far from the code towards the vector the curvature is measured, as a share of the way.',
+  }),
+  quantizer: field(z.enum(quantizerIds).default('vq'), {
+    label: 'Quantizer',
+    group: 'codebook',
+    help: 'vq: one codebook. residual: several, each for what the last one left over. grouped: one per part of the vector. simvq: a frozen codebook behind a trained map. ibq: all codes trained through their scores. optvq: codes shared out evenly while training. soft_convex: a mixture of codes, not a discrete code. fsq, lfq: a fixed grid, no codebook.',
+  }),
+  quantizerDepth: field(z.int().min(1).max(8).default(2), {
+    label: 'Depth',
+    unit: 'codebooks',
+    group: 'codebook',
+    help: 'Codebooks of the residual quantizer: codes per patch.',
+  }),
+  groups: field(z.int().min(1).max(32).default(2), {
+    label: 'Groups',
+    unit: 'codebooks',
+    group: 'codebook',
+    help: 'Parts that each vector is cut into, with a codebook each: codes per patch.',
+  }),
+  fsqLevels: field(z.array(z.int().min(2).max(64)).min(1).max(16).default([8, 5, 5, 5]), {
+    label: 'Levels',
+    group: 'codebook',
+    help: 'How many values each number of a code can take; their product is the number of codes.',
+  }),
+  softConvexLambda: field(z.number().min(1e-3).max(1000).default(0.1), {
+    label: 'Regularisation λ',
+    group: 'codebook',
+    help: 'How strongly a mixture is pulled towards the nearest code alone.',
+  }),
+  sinkhornIterations: field(z.int().min(1).max(100).default(5), {
+    label: 'Sinkhorn rounds',
+    group: 'codebook',
+    help: 'How often codes and vectors are balanced against each other in a step.',
+  }),
+  sinkhornSharpness: field(z.number().min(0.1).max(100).default(10), {
+    label: 'Sinkhorn sharpness',
+    group: 'codebook',
+    help: 'How much distance counts against even use: larger stays closer to the nearest code.',
   }),
   distance: field(z.enum(['euclidean', 'cosine']).default('euclidean'), {
     label: 'Distance',
@@ -128,7 +224,33 @@ export const configSchema = z.strictObject({
     label: 'Revive dead codes below',
     unit: 'uses per batch',
     group: 'codebook',
-    help: 'A code whose running use falls below this is moved onto a vector of the batch. 0 leaves dead codes alone.',
+    help: 'A code whose running use falls below this is moved elsewhere. 0 leaves dead codes alone.',
+  }),
+  reviveFrom: field(z.enum(['batch', 'usage']).default('batch'), {
+    label: 'Revive from',
+    group: 'codebook',
+    help: 'Where a dead code goes. batch: onto a random vector of the batch. usage: beside a code drawn in proportion to its use in the batch.',
+  }),
+  orthogonalWeight: field(z.number().min(0).max(1000).default(0), {
+    label: 'Orthogonality weight',
+    group: 'codebook',
+    help: 'How strongly codes are pushed to point in different directions. 0 switches it off.',
+  }),
+  entropyWeight: field(z.number().min(0).max(100).default(0), {
+    label: 'Entropy weight',
+    group: 'codebook',
+    help: 'How strongly each vector is pushed to be sure of its code, and all codes to be used. 0 switches it off.',
+  }),
+  entropyTemperature: field(z.number().min(1e-4).max(100).default(0.1), {
+    label: 'Entropy temperature',
+    group: 'codebook',
+    help: 'Softness of the distances that the entropy is taken of.',
+  }),
+  latentDim: field(z.int().min(0).max(1024).default(0), {
+    label: 'Latent dimension',
+    unit: 'numbers',
+    group: 'codebook',
+    help: 'Numbers per patch outside the quantizer, joined to the code dimension by learned maps. 0: the same, no maps.',
   }),
   commitmentWeight: field(z.number().min(0).max(100).default(1), {
     label: 'Commitment weight β',

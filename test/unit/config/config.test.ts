@@ -121,9 +121,6 @@ describe('settings', () => {
         .hint,
     ).toContain('imageSize')
     expect(refusal(() => applySettings({}, ['network=cnn', 'attention=7'])).hint).toContain('attention')
-    expect(
-      refusal(() => applySettings({}, ['codebookUpdate=gradient', 'deadCodeThreshold=1'])).hint,
-    ).toContain('deadCodeThreshold')
   })
 })
 

@@ -196,7 +196,7 @@ describe('rotation_adaptive', () => {
         ([q, es]) => {
           const gamma = tf.tidy(() => {
             const zero = tf.zeros<tf.Rank.R1>([2])
-            const indices = tf.fill([es.length], 1, 'int32') as tf.Tensor1D
+            const indices = tf.fill<tf.Rank.R1>([es.length], 1, 'int32')
             const statistics = updateNormStatistics(
               { norms: zero, squares: zero },
               tf.tensor2d(es),
