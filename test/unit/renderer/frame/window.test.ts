@@ -6,6 +6,7 @@ import { createPinia } from 'pinia'
 import { afterEach, describe, expect, it } from 'vitest'
 import { connect } from '../../../../src-renderer/api/client'
 import App from '../../../../src-renderer/App.vue'
+import { places } from '../../../../src-renderer/places'
 import { makeRouter } from '../../../../src-renderer/router'
 import { mountWindow, until, type MountedWindow } from '../../../support/mount-window'
 
@@ -15,20 +16,22 @@ afterEach(() => {
   app = undefined
 })
 
+const keyOf = (name: string): string => String(places.findIndex((place) => place.name === name) + 1)
+
 describe('the frame', () => {
   it('goes to a place by its number, up with Esc, and shows the keys with ?', async () => {
     app = await mountWindow('/data')
     const { router } = app
-    await app.press('7')
+    await app.press(keyOf('settings'))
     await until(() => router.currentRoute.value.name === 'settings', 'Settings')
-    await app.press('2')
+    await app.press(keyOf('design'))
     await until(() => router.currentRoute.value.name === 'design', 'Design')
     await app.press('Escape')
     await until(() => router.currentRoute.value.name === 'data', 'Data')
     await app.press('?')
     await until(() => document.querySelector('[role="dialog"]') !== null, 'the dialog')
     expect(app.text()).toContain('Find, where there is something to find')
-    await app.press('5')
+    await app.press(keyOf('export'))
     expect(router.currentRoute.value.name).toBe('data')
     await app.press('Escape')
     await until(() => document.querySelector('[role="dialog"]') === null, 'the dialog to close')
