@@ -1,5 +1,14 @@
-// The places of the window, in the order of the rail and of the keys 1 to 7.
-import { Database, FolderOutput, Grid3x3, List, Settings, SlidersHorizontal, TrendingDown } from '@lucide/vue'
+// The places of the window, in the order of the rail and of the keys 1 to 8.
+import {
+  Database,
+  FlaskConical,
+  FolderOutput,
+  Grid3x3,
+  List,
+  Settings,
+  SlidersHorizontal,
+  TrendingDown,
+} from '@lucide/vue'
 import type { Component } from 'vue'
 
 export interface Place {
@@ -18,5 +27,6 @@ export const places: readonly Place[] = [
   { name: 'inspect', label: 'Inspect', path: '/inspect', icon: Grid3x3 },
   { name: 'export', label: 'Export', path: '/export', icon: FolderOutput },
   { name: 'runs', label: 'Runs', path: '/runs', icon: List, gap: true },
+  { name: 'lab', label: 'Lab', path: '/lab', icon: FlaskConical },
   { name: 'settings', label: 'Settings', path: '/settings', icon: Settings },
 ]

@@ -51,6 +51,12 @@ export function makeRouter(history = createWebHashHistory()): Router {
         meta: { title: 'Runs' },
       },
       {
+        path: '/lab',
+        name: 'lab',
+        component: () => import('./pages/lab/LabPage.vue'),
+        meta: { title: 'Lab' },
+      },
+      {
         path: '/settings',
         name: 'settings',
         component: () => import('./pages/settings/SettingsPage.vue'),

@@ -1,4 +1,4 @@
-// Keys that work everywhere: 1 to 7 places, / find, ? help, Esc up. A page's own keys stay with the page;
+// Keys that work everywhere: 1 to 8 places, / find, ? help, Esc up. A page's own keys stay with the page;
 // what it has handled (`preventDefault`) is left alone, and so is typing.
 import { useEventListener } from '@vueuse/core'
 import { useRoute, useRouter } from 'vue-router'

@@ -1,0 +1,82 @@
+// A drawing of the page as a file of its own: SVG with every colour written out, or PNG at twice the size.
+import { GyreError } from '#shared/contract/errors'
+
+/** Looks come from the page's style sheets, which a file does not have. */
+const looks = [
+  'fill',
+  'fill-opacity',
+  'stroke',
+  'stroke-opacity',
+  'stroke-width',
+  'stroke-dasharray',
+  'stroke-linecap',
+  'stroke-linejoin',
+  'opacity',
+  'font-family',
+  'font-size',
+  'font-weight',
+  'text-anchor',
+] as const
+
+/**
+ * The SVG as text. Parts marked `data-control` (handles to drag) are left out.
+ * @param background Colour behind everything.
+ * @param description What it shows, in words.
+ */
+export function standaloneSvg(svg: SVGSVGElement, background: string, description: string): string {
+  const copy = svg.cloneNode(true) as SVGSVGElement
+  const originals = svg.querySelectorAll('*')
+  copy.querySelectorAll('*').forEach((element, index) => {
+    const original = originals[index]
+    if (original) writeLooks(original, element)
+  })
+  for (const control of copy.querySelectorAll('[data-control]')) control.remove()
+  const { width, height } = svg.viewBox.baseVal
+  for (const name of ['class', 'style', 'role', 'aria-label', 'tabindex']) copy.removeAttribute(name)
+  copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
+  copy.setAttribute('width', String(width))
+  copy.setAttribute('height', String(height))
+  const title = document.createElementNS('http://www.w3.org/2000/svg', 'title')
+  title.textContent = description
+  const paper = document.createElementNS('http://www.w3.org/2000/svg', 'rect')
+  paper.setAttribute('width', String(width))
+  paper.setAttribute('height', String(height))
+  paper.setAttribute('fill', background)
+  copy.prepend(title, paper)
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(copy)}\n`
+}
+
+function writeLooks(original: Element, copy: Element): void {
+  const style = getComputedStyle(original)
+  for (const name of looks) {
+    const value = style.getPropertyValue(name)
+    if (value !== '' && value !== 'normal') copy.setAttribute(name, value)
+  }
+  for (const attribute of [...copy.attributes]) {
+    if (/^(class|style|tabindex|role|aria-|data-v-)/.test(attribute.name))
+      copy.removeAttribute(attribute.name)
+  }
+}
+
+export function svgBlob(text: string): Blob {
+  return new Blob([text], { type: 'image/svg+xml' })
+}
+
+/** @throws `internal` when the browser cannot draw it. */
+export async function pngOf(text: string, width: number, height: number, pixelRatio = 2): Promise<Blob> {
+  const url = URL.createObjectURL(svgBlob(text))
+  try {
+    const image = new Image()
+    image.src = url
+    await image.decode()
+    const canvas = document.createElement('canvas')
+    canvas.width = Math.round(width * pixelRatio)
+    canvas.height = Math.round(height * pixelRatio)
+    canvas.getContext('2d')?.drawImage(image, 0, 0, canvas.width, canvas.height)
+    const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'))
+    if (!blob) throw new GyreError('internal', 'The picture could not be drawn.', 'Save it as SVG instead.')
+    return blob
+  } finally {
+    URL.revokeObjectURL(url)
+  }
+}
