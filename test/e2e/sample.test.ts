@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { accessibilityProblems } from '../support/accessibility'
 import { makeBadFiles } from '../support/bad-files'
 import { launchChromium, openPage, type WatchedPage } from '../support/chromium'
 import { startServe, type Served } from '../support/gyre-process'
@@ -84,6 +85,19 @@ describe('the sample images', () => {
     await go(page, 'Settings')
     await expect.poll(() => page.locator('main').innerText(), patience).toMatch(/WASM|WebAssembly/)
     await picture(page, 'sample-settings')
+  })
+
+  it('are shown accessibly in every place, light and dark', async () => {
+    const { page } = watched
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      for (const place of ['Data', 'Design', 'Train', 'Inspect', 'Export', 'Runs', 'Settings']) {
+        await go(page, place)
+        await page.getByRole('main').getByRole('heading').first().waitFor()
+        expect(await accessibilityProblems(page), `${place}, ${colorScheme}`).toEqual([])
+      }
+    }
+    await page.emulateMedia({ colorScheme: 'light' })
   })
 })
 
