@@ -4,6 +4,7 @@ import type { MetricsRecord } from '#shared/contract/files'
 const trainColumns = [
   ...['loss', 'mse', 'commitmentLoss', 'codebookLoss', 'quantizationError', 'learningRate', 'gradientNorm'],
   ...['stepsPerSecond', 'imagesPerSecond', 'dataWaitFraction', 'usage', 'perplexity', 'dead'],
+  ...['revived'],
 ]
 const validationColumns = [
   ...['mse', 'psnr', 'usage', 'usagePer256', 'perplexity', 'quantizationError', 'commitmentLoss', 'images'],
@@ -11,12 +12,12 @@ const validationColumns = [
 
 const cell = (value: unknown): string => (typeof value === 'number' ? String(value) : '')
 
-/** RFC 4180 without anything to quote: all cells are numbers or fixed words. Events have no row. */
+/** RFC 4180 without anything to quote: all cells are numbers or fixed words. Events and diagnostics have no row. */
 export function metricsCsv(records: readonly MetricsRecord[]): string {
   const header = ['kind', 'step', 'epoch', 'trainedMs', ...trainColumns]
   const rows = [[...header, ...validationColumns.map((name) => `validation.${name}`)]]
   for (const record of records) {
-    if (record.kind === 'event') continue
+    if (record.kind === 'event' || record.kind === 'diagnostics') continue
     const start = [record.kind, cell(record.step), cell(record.epoch), cell(record.trainedMs)]
     const train: Record<string, unknown> = record.kind === 'train' ? record : {}
     const validation: Record<string, unknown> = record.kind === 'evaluation' ? record.validation : {}

@@ -235,7 +235,7 @@ export class Training {
     } else if (record.kind === 'evaluation') {
       const last = { ...record.validation, step }
       run.update({ step, trainedMs, last, ...(record.best ? { best: last } : {}) })
-    } else {
+    } else if (record.kind === 'event') {
       run.update({ trainedMs })
       void run.log(`${record.event} at step ${step}${record.message ? `: ${record.message}` : ''}`)
     }

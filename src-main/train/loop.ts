@@ -5,7 +5,13 @@ import * as tf from '@tensorflow/tfjs-core'
 import { GyreError } from '#shared/contract/errors'
 import type { TrainOutcome } from '#shared/contract/trainer'
 import type { RunStatus } from '#shared/contract/files'
-import { disposeOutput, learningRateAt, type StepOutput } from '#main/model/index'
+import {
+  diagnosticsDue,
+  disposeOutput,
+  GradientProbe,
+  learningRateAt,
+  type StepOutput,
+} from '#main/model/index'
 import type { TrainControl } from './control'
 import { evaluate } from './evaluate'
 import { recordInterval, type StepFigures } from './records'
@@ -81,22 +87,26 @@ class Loop {
     hooks?.onBatch?.(step, values)
     const learningRate = learningRateAt(config, step)
     const x = imageTensor(values, config.imageSize, config.channelsIn) // [N, S, S, C]
-    const output = session.takeStep(x, learningRate, step, session.random)
+    const probe = diagnosticsDue(step, this.#interval) ? new GradientProbe() : undefined
+    const output = session.takeStep(x, learningRate, step, session.random, probe)
     const finite = value(output.finite) === 1
     const figures = figuresOf(output)
     const indices = output.indices.dataSync()
+    const revived = output.revived ? value(output.revived) : null
+    const diagnostics = finite ? probe?.take() : null
+    probe?.dispose()
     tf.dispose(x)
     disposeOutput(output)
     if (!finite) return false
 
     session.step = step
     session.evaluation = null
-    const window = session.windows.add(step, indices)
+    const window = session.windows.add(step, indices, revived)
     session.averages.add(figures, config.batchSize, performance.now() - startedAt, waitMs)
-    if (window || step % this.#interval === 0 || step === config.steps) {
-      const [epoch, trainedMs] = [session.batches.epochOf(step), session.watch.elapsedMs]
+    const [epoch, trainedMs] = [session.batches.epochOf(step), session.watch.elapsedMs]
+    if (window || step % this.#interval === 0 || step === config.steps)
       await session.record(session.averages.take({ step, epoch, trainedMs, learningRate, window }))
-    }
+    if (diagnostics) await session.record({ kind: 'diagnostics', step, epoch, trainedMs, ...diagnostics })
     const improved = this.#evaluationDue() && (await this.#measure())
     // A stop saves by itself; after one, an evaluation that is missing must be seen to be missing.
     if (!control.stopping && (improved || step % config.checkpointEvery === 0)) await this.#save()

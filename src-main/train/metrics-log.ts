@@ -3,7 +3,12 @@
 import { createReadStream } from 'node:fs'
 import { open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { metricsRecord, type MetricsRecord, type TrainRecord } from '#shared/contract/files'
+import {
+  metricsRecord,
+  type DiagnosticsRecord,
+  type MetricsRecord,
+  type TrainRecord,
+} from '#shared/contract/files'
 import { syncFolder, temporaryPath } from '#main/data/atomic'
 
 export const metricsFileName = 'metrics.jsonl'
@@ -51,18 +56,25 @@ export async function* readRecords(runFolder: string): AsyncGenerator<MetricsRec
   }
 }
 
+type Thinned = TrainRecord | DiagnosticsRecord
+
+/** A histogram record is large, and a picture over time is some hundred columns wide. */
+const maxDiagnostics = 500
+
+const hasWindow = (record: Thinned): boolean => record.kind === 'train' && record.usage !== undefined
+
 /** Of neighbours, the one worth keeping: window figures are rare, so a record that has them goes first. */
-function pick(group: readonly TrainRecord[]): TrainRecord[] {
-  const chosen = group.findLast((record) => record.usage !== undefined) ?? group.at(-1)
+function pick<T extends Thinned>(group: readonly T[]): T[] {
+  const chosen = group.findLast(hasWindow) ?? group.at(-1)
   return chosen ? [chosen] : []
 }
 
 /** At most `limit` of the records, evenly spread; the last one always stays. */
-export function thin(records: readonly TrainRecord[], limit: number): TrainRecord[] {
+export function thin<T extends Thinned>(records: readonly T[], limit: number): T[] {
   const last = records.at(-1)
   if (records.length <= limit || !last) return [...records]
   const groups = Math.max(1, limit - 1)
-  const kept: TrainRecord[] = []
+  const kept: T[] = []
   for (let group = 0; group < groups; group++) {
     const from = Math.floor((group * (records.length - 1)) / groups)
     const to = Math.floor(((group + 1) * (records.length - 1)) / groups)
@@ -72,10 +84,10 @@ export function thin(records: readonly TrainRecord[], limit: number): TrainRecor
 }
 
 /** Thins a stream evenly while it comes: one record for every `stride`, which doubles whenever too many are kept. */
-class StreamThinner {
+class StreamThinner<T extends Thinned> {
   readonly #limit: number
-  #kept: TrainRecord[] = []
-  #group: TrainRecord[] = []
+  #kept: T[] = []
+  #group: T[] = []
   #count = 0
   #stride = 1
 
@@ -83,8 +95,8 @@ class StreamThinner {
     this.#limit = limit
   }
 
-  add(record: TrainRecord): void {
-    this.#group = [...pick(this.#group.filter(({ usage }) => usage !== undefined)), record]
+  add(record: T): void {
+    this.#group = [...pick(this.#group.filter(hasWindow)), record]
     if (++this.#count < this.#stride) return
     this.#kept.push(...pick(this.#group))
     this.#group = []
@@ -96,29 +108,32 @@ class StreamThinner {
     this.#stride *= 2
   }
 
-  finish(): TrainRecord[] {
+  finish(): T[] {
     return [...this.#kept, ...this.#group.slice(-1)]
   }
 }
 
 /**
- * Records after `afterStep` (-1 for all) in order: every evaluation and event, and at most `maxPoints` training
- * records. Real records are chosen, nothing is averaged. Memory stays bounded however long the run is.
+ * Records after `afterStep` (-1 for all) in order: every evaluation and event, at most `maxPoints` training records,
+ * and of the diagnostics as many again, but never more than 500. Real records are chosen, nothing is averaged. Memory stays bounded however long the run is.
  */
 export async function readMetrics(
   runFolder: string,
   { afterStep, maxPoints }: { afterStep: number; maxPoints: number },
 ): Promise<MetricsRecord[]> {
-  const training = new StreamThinner(8 * maxPoints)
+  const training = new StreamThinner<TrainRecord>(8 * maxPoints)
+  const maxLooks = Math.min(maxPoints, maxDiagnostics)
+  const looks = new StreamThinner<DiagnosticsRecord>(4 * maxLooks)
   const others: MetricsRecord[] = []
   for await (const record of readRecords(runFolder)) {
     if (record.step <= afterStep) continue
     if (record.kind === 'train') training.add(record)
+    else if (record.kind === 'diagnostics') looks.add(record)
     else others.push(record)
   }
   // Of one step, the training record was written first.
   const order = (record: MetricsRecord): number => (record.kind === 'train' ? 0 : 1)
-  const kept = thin(training.finish(), maxPoints)
+  const kept = [...thin(training.finish(), maxPoints), ...thin(looks.finish(), maxLooks)]
   return [...kept, ...others].sort((a, b) => a.step - b.step || order(a) - order(b))
 }
 

@@ -17,8 +17,17 @@ export const recordSums = z.object({
 })
 export type RecordSums = z.infer<typeof recordSums>
 
-/** Code counts over a tumbling window of training steps: steps `from` (excluded) to `to` (included). */
-export const codeWindow = z.object({ from: z.int(), to: z.int(), counts })
+/**
+ * Code counts, and codes revived, over a tumbling window of training steps: steps `from` (excluded) to `to`
+ * (included).
+ */
+export const codeWindow = z.object({
+  from: z.int(),
+  to: z.int(),
+  counts,
+  /** Absent in checkpoints of before it was counted. */
+  revived: z.int().min(0).default(0),
+})
 export type CodeWindow = z.infer<typeof codeWindow>
 
 export const checkpointState = z.object({

@@ -9,6 +9,8 @@ export interface WindowFigures {
   usage: number
   perplexity: number
   dead: number
+  /** Only with revival. */
+  revived?: number
 }
 
 /** Steps in a window. */
@@ -21,6 +23,7 @@ export class CodeWindows {
   #counts: Float64Array
   #from: number
   #to: number
+  #revived = 0
   #last: CodeWindow | null = null
 
   constructor(codebookSize: number, stepsPerEpoch: number) {
@@ -34,23 +37,27 @@ export class CodeWindows {
     this.#counts = Float64Array.from(running.counts)
     this.#from = running.from
     this.#to = running.to
+    this.#revived = running.revived
     this.#last = last
   }
 
-  /** Counts the codes of one step; figures when a window ends with it. */
-  add(step: number, indices: ArrayLike<number>): WindowFigures | null {
+  /** Counts the codes of one step (`revived`: null without revival); figures when a window ends with it. */
+  add(step: number, indices: ArrayLike<number>, revived: number | null = null): WindowFigures | null {
     countCodes(this.#counts, indices)
     this.#to = step
+    this.#revived += revived ?? 0
     if (step % this.length !== 0) return null
     this.#last = this.running
     const { used, usage, perplexity } = codeStatistics(this.#counts)
     this.#counts = new Float64Array(this.#counts.length)
     this.#from = step
-    return { usage, perplexity, dead: this.#counts.length - used }
+    this.#revived = 0
+    const figures = { usage, perplexity, dead: this.#counts.length - used }
+    return revived === null ? figures : { ...figures, revived: this.#last.revived }
   }
 
   get running(): CodeWindow {
-    return { from: this.#from, to: this.#to, counts: Array.from(this.#counts) }
+    return { from: this.#from, to: this.#to, counts: Array.from(this.#counts), revived: this.#revived }
   }
 
   get last(): CodeWindow | null {
@@ -58,8 +65,10 @@ export class CodeWindows {
   }
 }
 
+type Counted = Pick<CodeWindow, 'from' | 'to' | 'counts'>
+
 /** Dead codes by the last complete window (or the one under way), and that window in words. */
-export function deadCodes(state: { window: CodeWindow; lastWindow: CodeWindow | null }): {
+export function deadCodes(state: { window: Counted; lastWindow: Counted | null }): {
   flags: Int32Array
   window: string
 } {

@@ -1,6 +1,12 @@
 // The curves of one run in columns, outside Vue's reactivity: records arrive many times a second, so readers
 // watch `version` and redraw when they like. Knows nothing of charts, stores or the service.
-import type { EvaluationRecord, EventRecord, MetricsRecord, TrainRecord } from '#shared/contract/files'
+import type {
+  DiagnosticsRecord,
+  EvaluationRecord,
+  EventRecord,
+  MetricsRecord,
+  TrainRecord,
+} from '#shared/contract/files'
 
 /** Columns of the training records; a value that a record does not have is NaN. */
 export const trainColumns = [
@@ -20,11 +26,16 @@ export const trainColumns = [
   'usage',
   'perplexity',
   'dead',
+  'revived',
 ] as const
 export type TrainColumn = (typeof trainColumns)[number]
 
 /** Columns that hold a position or a state: merging two rows keeps the later value, never a mean. */
 const keepsLast: ReadonlySet<TrainColumn> = new Set(['step', 'epoch', 'trainedMs', 'dead'])
+
+/** Each holds some hundred numbers. */
+const maxDiagnostics = 1000
+const keptAtStart = 16
 
 export class RunSeries {
   /** Grows by one with every change. */
@@ -32,6 +43,8 @@ export class RunSeries {
   latest: TrainRecord | null = null
   evaluations: EvaluationRecord[] = []
   events: EventRecord[] = []
+  /** What passed the estimator, now and then. */
+  diagnostics: DiagnosticsRecord[] = []
   private readonly data = new Map<TrainColumn, Float64Array>()
   private rows = 0
 
@@ -49,7 +62,8 @@ export class RunSeries {
   /** Largest step of any record; -1 when there is none. */
   get lastStep(): number {
     const train = this.rows > 0 ? (this.column('step')[this.rows - 1] ?? -1) : -1
-    return Math.max(train, this.evaluations.at(-1)?.step ?? -1, this.events.at(-1)?.step ?? -1)
+    const others = [this.evaluations, this.events, this.diagnostics]
+    return Math.max(train, ...others.map((records) => records.at(-1)?.step ?? -1))
   }
 
   /** The values of a column in the order of steps; a view that the next `add` may change. */
@@ -72,6 +86,7 @@ export class RunSeries {
     this.latest = null
     this.evaluations = []
     this.events = []
+    this.diagnostics = []
     this.version++
   }
 
@@ -82,7 +97,8 @@ export class RunSeries {
       else if (record.kind === 'evaluation') {
         dropFrom(this.evaluations, record.step)
         this.evaluations.push(record)
-      } else this.addEvent(record)
+      } else if (record.kind === 'diagnostics') this.addDiagnostics(record)
+      else this.addEvent(record)
     }
     if (records.length > 0) this.version++
   }
@@ -93,6 +109,14 @@ export class RunSeries {
         step === record.step && event === record.event && trainedMs === record.trainedMs,
     )
     if (!known) this.events.push(record)
+  }
+
+  private addDiagnostics(record: DiagnosticsRecord): void {
+    dropFrom(this.diagnostics, record.step)
+    // Half of them show the same picture; the first, the newest and the dense beginning stay.
+    if (this.diagnostics.length >= maxDiagnostics)
+      this.diagnostics = this.diagnostics.filter((_, i) => i < keptAtStart || i % 2 === 1)
+    this.diagnostics.push(record)
   }
 
   private addTrain(record: TrainRecord): void {

@@ -145,6 +145,25 @@ export const trainRecord = z.object({
   usage: z.number().optional(),
   perplexity: z.number().optional(),
   dead: z.int().optional(),
+  /** Codes revived over the same window; only with revival. */
+  revived: z.int().optional(),
+})
+
+const histogram = z.array(z.int().min(0))
+
+/** What passed the estimator at this one step. Histograms count vectors, by the bins of `src-shared/histogram.ts`. */
+export const diagnosticsRecord = z.object({
+  kind: z.literal('diagnostics'),
+  step: z.int(),
+  epoch: z.number(),
+  trainedMs: z.number(),
+  vectors: z.int(),
+  lambda: histogram,
+  angle: histogram,
+  encoderLength: histogram,
+  codeLength: histogram,
+  obtuse: z.number().nullable(),
+  gradientCosine: z.number().nullable(),
 })
 
 export const evaluationRecord = z.object({
@@ -174,9 +193,15 @@ export const eventRecord = z.object({
   message: z.string(),
 })
 
-export const metricsRecord = z.discriminatedUnion('kind', [trainRecord, evaluationRecord, eventRecord])
+export const metricsRecord = z.discriminatedUnion('kind', [
+  trainRecord,
+  evaluationRecord,
+  eventRecord,
+  diagnosticsRecord,
+])
 export type TrainRecord = z.infer<typeof trainRecord>
 export type EvaluationRecord = z.infer<typeof evaluationRecord>
+export type DiagnosticsRecord = z.infer<typeof diagnosticsRecord>
 export type EventRecord = z.infer<typeof eventRecord>
 export type MetricsRecord = z.infer<typeof metricsRecord>
 

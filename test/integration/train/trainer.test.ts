@@ -50,6 +50,18 @@ test('a whole run: records, samples, checkpoints, outcome', async () => {
   expect(
     training.every(({ usage, perplexity, dead }) => [usage, perplexity, dead].every(Number.isFinite)),
   ).toBe(true)
+  const looks = records.filter((one) => one.kind === 'diagnostics')
+  expect(looks.map(({ step }) => step)).toEqual([1, 2, 4, 8, 16])
+  for (const look of looks) {
+    const { vectors, lambda, angle, encoderLength, codeLength, obtuse, gradientCosine } = look
+    // Four images of 8×8 tokens.
+    expect(vectors).toBe(4 * 8 * 8)
+    for (const histogram of [lambda, angle, encoderLength, codeLength])
+      expect(histogram.reduce((a, b) => a + b)).toBe(vectors)
+    expect(obtuse).toBeCloseTo(angle.slice(18).reduce((a, b) => a + b) / vectors, 2)
+    expect(gradientCosine).toBeLessThan(1)
+    expect(gradientCosine).toBeGreaterThanOrEqual(-1)
+  }
   const checkpoints = await listCheckpoints(straight)
   expect(checkpoints.map(({ step }) => step)).toContain(steps)
   expect(checkpoints.filter(({ last }) => last).map(({ step }) => step)).toEqual([steps])
@@ -177,6 +189,8 @@ describe('exact resume', () => {
     await trainer.call.train({ runFolder: parts, packed }, context)
     expect(await weightsOf(parts, 12)).toEqual(await weightsOf(whole, 12))
     expect(await timelessRecords(parts)).toEqual(await timelessRecords(whole))
+    const training = (await recordsOf(whole)).filter((one) => one.kind === 'train')
+    expect(training.find(({ usage }) => usage !== undefined)?.revived).toBeGreaterThan(0)
   })
 
   test('a finished run goes on with more steps, as if they had been asked for at once', async () => {

@@ -6,7 +6,14 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { configSchema, type ConfigInput, type RunConfig } from '#shared/config/schema'
 import type { EngineWish } from '#shared/contract/common'
-import type { EvaluationRecord, MetricsRecord, RunFile, RunStatus, TrainRecord } from '#shared/contract/files'
+import type {
+  DiagnosticsRecord,
+  EvaluationRecord,
+  MetricsRecord,
+  RunFile,
+  RunStatus,
+  TrainRecord,
+} from '#shared/contract/files'
 import { trainerContract } from '#shared/contract/trainer'
 import { importDataset, packDataset } from '#main/data/index'
 import { readRecords } from '#main/train/metrics-log'
@@ -141,17 +148,17 @@ export async function recordsOf(runFolder: string): Promise<MetricsRecord[]> {
   return records
 }
 
-type Timeless = Omit<TrainRecord, 'trainedMs' | 'stepsPerSecond' | 'imagesPerSecond' | 'dataWaitFraction'>
+type Timeless =
+  | Omit<TrainRecord, 'trainedMs' | 'stepsPerSecond' | 'imagesPerSecond' | 'dataWaitFraction'>
+  | Omit<EvaluationRecord | DiagnosticsRecord, 'trainedMs'>
 
-/** Training and evaluation records without the times in them: what must not depend on stops. */
-export async function timelessRecords(
-  runFolder: string,
-): Promise<(Timeless | Omit<EvaluationRecord, 'trainedMs'>)[]> {
-  const kept: (Timeless | Omit<EvaluationRecord, 'trainedMs'>)[] = []
+/** Every record but events, without the times in them: what must not depend on stops. */
+export async function timelessRecords(runFolder: string): Promise<Timeless[]> {
+  const kept: Timeless[] = []
   for (const record of await recordsOf(runFolder)) {
     if (record.kind === 'event') continue
     const { trainedMs, ...rest } = record
-    if (rest.kind === 'evaluation') kept.push(rest)
+    if (rest.kind !== 'train') kept.push(rest)
     else {
       const { stepsPerSecond, imagesPerSecond, dataWaitFraction, ...timeless } = rest
       if ([trainedMs, stepsPerSecond, imagesPerSecond, dataWaitFraction].every(Number.isFinite))

@@ -95,6 +95,23 @@ test('reading thins training records only, evenly, and prefers those with window
   expect(Math.max(...gaps)).toBeLessThan(700)
 })
 
+test('diagnostics are thinned by themselves, and the newest stays', async () => {
+  const look = (step: number): MetricsRecord => ({
+    ...{ kind: 'diagnostics', step, epoch: 0, trainedMs: 0, vectors: 1, obtuse: null, gradientCosine: 0.5 },
+    ...{ lambda: [1], angle: [0, 1], encoderLength: [1], codeLength: [1] },
+  })
+  await write(Array.from({ length: 3000 }, (_, i) => [record(i + 1), look(i + 1)]).flat())
+  for (const [maxPoints, looks] of [
+    [10, 10],
+    [4000, 500],
+  ] as const) {
+    const read = await readMetrics(run, { afterStep: -1, maxPoints })
+    const kept = read.filter(({ kind }) => kind === 'diagnostics')
+    expect(kept).toHaveLength(looks)
+    expect(kept.at(-1)).toEqual(look(3000))
+  }
+})
+
 test('nothing is thinned below the limit', () => {
   const records = [record(1), record(2), record(3)]
   expect(thin(records, 3)).toEqual(records)

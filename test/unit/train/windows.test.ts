@@ -11,8 +11,20 @@ test('figures come at the end of a window and are of that window alone', () => {
   expect(windows.add(1, [0, 0])).toBeNull()
   expect(windows.add(2, [1, 1])).toEqual({ usage: 0.5, perplexity: expect.closeTo(2, 12) as number, dead: 2 })
   expect(windows.add(3, [3])).toBeNull()
-  expect(windows.last).toEqual({ from: 0, to: 2, counts: [2, 2, 0, 0] })
-  expect(windows.running).toEqual({ from: 2, to: 3, counts: [0, 0, 0, 1] })
+  expect(windows.last).toEqual({ from: 0, to: 2, counts: [2, 2, 0, 0], revived: 0 })
+  expect(windows.running).toEqual({ from: 2, to: 3, counts: [0, 0, 0, 1], revived: 0 })
+})
+
+test('revived codes add up over a window, also over a stop', () => {
+  const windows = new CodeWindows(2, 3)
+  windows.add(1, [0], 2)
+  const after = new CodeWindows(2, 3)
+  after.restore(windows.running, windows.last)
+  expect(after.add(2, [0], 0)).toBeNull()
+  expect(after.add(3, [1], 1)).toMatchObject({ revived: 3 })
+  after.add(4, [0], 0)
+  after.add(5, [0], 0)
+  expect(after.add(6, [0], 5)).toMatchObject({ revived: 5 })
 })
 
 test('storing and restoring at any step changes nothing', () => {

@@ -1,7 +1,7 @@
 // The curves of a run: order, replacement after a rewind, bounded size without losing a stretch.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { EvaluationRecord, EventRecord, TrainRecord } from '#shared/contract/files'
+import type { DiagnosticsRecord, EvaluationRecord, EventRecord, TrainRecord } from '#shared/contract/files'
 import { RunSeries } from '../../../../src-renderer/charts/run-series'
 
 function train(step: number, values: Partial<TrainRecord> = {}): TrainRecord {
@@ -63,6 +63,25 @@ describe('RunSeries', () => {
     series.add([evaluation(30, 0.03), evaluation(30, 0.03)])
     expect(series.evaluations.map(({ validation }) => validation.mse)).toEqual([0.03])
     expect(series.events).toHaveLength(1)
+  })
+
+  it('keeps diagnostics apart, bounded, with the beginning and the newest, and rewinds them too', () => {
+    const look = (step: number): DiagnosticsRecord => ({
+      ...{ kind: 'diagnostics', step, epoch: 0, trainedMs: 0, vectors: 1, obtuse: null, gradientCosine: 1 },
+      ...{ lambda: [], angle: [], encoderLength: [], codeLength: [] },
+    })
+    const series = new RunSeries()
+    series.add(Array.from({ length: 5000 }, (_, i) => look(i + 1)))
+    const steps = series.diagnostics.map(({ step }) => step)
+    expect(steps.length).toBeLessThanOrEqual(1000)
+    expect(steps.slice(0, 8)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(steps.at(-1)).toBe(5000)
+    expect(series.lastStep).toBe(5000)
+    expect(series.events).toEqual([])
+    series.add([look(3)])
+    expect(series.diagnostics.map(({ step }) => step)).toEqual([1, 2, 3])
+    series.clear()
+    expect(series.diagnostics).toEqual([])
   })
 
   it('ends the same however a stream with an overlap is cut (re-attach law)', () => {
