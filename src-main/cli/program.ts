@@ -6,6 +6,7 @@ import { addEngine } from './commands/engine'
 import { addInspect } from './commands/inspect'
 import { addServe } from './commands/serve'
 import { addEvaluate, addResume, addTrain } from './commands/train'
+import { addVerify } from './commands/verify'
 import { endingOf, exitCodes } from './errors'
 import type { Streams } from './output'
 import type { Surroundings } from './session'
@@ -57,6 +58,7 @@ export function createProgram(
     addEncode,
     addDecode,
     addExport,
+    addVerify,
     addEngine,
     addServe,
   ]

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { validationMetrics } from '#shared/contract/common'
 import { engineStatus } from '#shared/contract/app'
+import { verification } from '#shared/contract/verify'
 
 /** A run folder's absolute path. */
 const run = z.string()
@@ -65,3 +66,6 @@ export const engineTestResult = z.object({
   pass: z.boolean(),
   checks: z.array(z.object({ name: z.string(), error: z.number(), pass: z.boolean() })),
 })
+
+/** `engine` is its id. */
+export const verifyResult = verification.extend({ engine: z.string() })

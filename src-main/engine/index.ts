@@ -14,6 +14,7 @@ import { findVariant } from './tensorflow/variants'
 import type { Engine, EngineId, EngineOptions, EngineStatus, InstallOptions } from './types'
 import { prepareWasm, wasmBackendName, wasmVersion } from './wasm/backend'
 
+export type { EngineCheck } from './self-test'
 export type {
   Engine,
   EngineId,

@@ -6,7 +6,7 @@ import type { GyreHandlers } from '#shared/contract/index'
 import type { EngineOptions } from '#main/engine/index'
 import { Bus } from './bus'
 import { Datasets } from './datasets'
-import { Engines } from './engines'
+import { bundledVectors, Engines } from './engines'
 import { Exports } from './exports'
 import { handlersOf } from './handlers'
 import type { HostAdapter } from './host'
@@ -72,10 +72,9 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const uploads = new Uploads(layout.uploads)
   const settings = new SettingsStore(layout.settingsFile, bus)
   const times = new StepTimes(layout.measuredFile)
-  const engines = new Engines(jobs, engineOptions)
-  const trainers = new TrainerClient(options.trainerHost ?? threadHost(options.trainerEntry), (wish) =>
-    engines.choose(wish),
-  )
+  const trainerHost = options.trainerHost ?? threadHost(options.trainerEntry)
+  const engines = new Engines(jobs, engineOptions, trainerHost, bundledVectors(options.trainerEntry))
+  const trainers = new TrainerClient(trainerHost, (wish) => engines.choose(wish))
   const training = new Training({ bus, datasets, jobs, trainers, times, host })
   const runs = new Runs(store, datasets, training)
   const operations = new Operations({ store, runs, datasets, jobs, trainers })

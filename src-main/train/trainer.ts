@@ -17,6 +17,7 @@ import { openImages, splitsOf } from './run-folder'
 import { TrainSession } from './session'
 import { decodeCodes } from './tiles'
 import { decodeTokens, encodeImages } from './tokens'
+import { verify } from './verify/index'
 
 export interface TrainerOptions {
   engine?: EngineOptions
@@ -81,6 +82,10 @@ export class Trainer {
           const onProgress = this.#progress('Decoding')
           return { ...(await decodeTokens(model, tokens, out, { onProgress, signal })), step }
         }),
+      verify: ({ kind, file }) => {
+        if (!this.#engine) throw new GyreError('engine-unavailable', 'No engine is loaded yet.')
+        return verify(kind, file)
+      },
       memory: () => {
         const { numTensors, numBytes } = tf.memory()
         return { tensors: numTensors, bytes: numBytes }

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { bytes, checkpointRef, engineWish, validationMetrics } from './common'
 import { call, event } from './define'
 import { engineUsed, metricsRecord, runStatuses } from './files'
+import { vectorKind, verification } from './verify'
 
 /** A packed dataset: folder of uint8 shards with pack.json (see `src-main/data/pack`). */
 const packed = z.string()
@@ -68,6 +69,8 @@ export const trainerContract = {
       z.object({ runFolder: z.string(), checkpoint: checkpointRef, tokens: z.string(), out: z.string() }),
       z.object({ images: z.int(), step: z.int() }),
     ),
+    /** Runs the reference vectors of a file on the loaded engine. */
+    verify: call(z.object({ kind: vectorKind, file: z.string() }), verification),
     /** Tensors alive, for the status bar and the leak test. */
     memory: call(z.void(), z.object({ tensors: z.int(), bytes: z.number() })),
     onRecord: event(z.object({ runFolder: z.string(), record: metricsRecord })),
