@@ -94,6 +94,20 @@ export function panelGrid(count: number, width: number, height: number, largest 
   return best
 }
 
+/** Height of the drawing of a grid of panels. */
+export function gridHeight({ rows, size }: PanelGrid): number {
+  return Math.max(0, rows * (size + panelHead + panelGap) - panelGap)
+}
+
+/** Where panel `index` of a grid begins, the grid being in the middle of `width`. */
+export function panelPlace({ columns, size }: PanelGrid, index: number, width: number): Vector {
+  const used = columns * (size + panelGap) - panelGap
+  return {
+    x: Math.floor((width - used) / 2) + (index % columns) * (size + panelGap),
+    y: Math.floor(index / columns) * (size + panelHead + panelGap),
+  }
+}
+
 /** Round numbers from 0 to at least `high`, about five. */
 export function ticksTo(high: number): number[] {
   if (!(high > 0) || !Number.isFinite(high)) return [0, 1]

@@ -69,6 +69,12 @@ export const snapshotsOf: Readonly<Record<SimulationKind, readonly number[]>> = 
   regions: [0, 5, 15, 25],
 }
 
+/** Three digits, zeros too, so that a column does not jump while it plays. */
+export function figure(value: number): string {
+  const size = Math.abs(value)
+  return size >= 0.001 && size < 1000 ? value.toPrecision(3) : measure(value)
+}
+
 export type NameOf = (estimator: string) => string
 
 /** One sentence: the order by distortion, lowest first. */
@@ -81,10 +87,10 @@ export function orderInWords(frame: Frame, name: NameOf): string {
     .map(({ estimator, divergedAt }) => `${name(estimator)} diverged at step ${divergedAt ?? 0}.`)
   const [lowest, ...others] = alive
   if (!lowest) return gone.join(' ')
-  const rest = others.map(({ estimator, distortion }) => `${name(estimator)} ${measure(distortion)}`)
+  const rest = others.map(({ estimator, distortion }) => `${name(estimator)} ${figure(distortion)}`)
   const list = rest.length > 0 ? `; ${rest.join(', ')}` : ''
   return [
-    `Step ${frame.step}: lowest distortion ${name(lowest.estimator)}, ${measure(lowest.distortion)}${list}.`,
+    `Step ${frame.step}: lowest distortion ${name(lowest.estimator)}, ${figure(lowest.distortion)}${list}.`,
     ...gone,
   ].join(' ')
 }

@@ -43,7 +43,7 @@ export const stagePresets: readonly { label: string; about: string; stage: Stage
   {
     label: 'Far from the origin',
     about: 'Seen from the origin the two are almost in one place: rotation comes close to straight-through.',
-    stage: { e: { x: 2.6, y: 2.2 }, q: { x: 2.2, y: 2.6 }, g: { x: -0.9, y: 0.2 } },
+    stage: { e: { x: 2.2, y: 1.8 }, q: { x: 1.8, y: 2.2 }, g: { x: -0.9, y: 0.2 } },
   },
   {
     label: 'Near the origin',

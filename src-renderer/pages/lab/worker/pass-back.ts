@@ -7,10 +7,8 @@ import { leastSquaresGamma } from '#shared/quantize/rotation-adaptive'
 import type { NormAverage } from './norm-average'
 import type { EstimatorInfo, EstimatorReach, Passed } from './protocol'
 
-/** What training uses unless told otherwise; a variance. */
-const noiseVariance = 1e-3
-/** Of the finite differences, in parts of e − q. */
-const probeStep = 1e-2
+/** What training uses unless told otherwise, by the names of the configuration. */
+export const labDefaults = { noiseVariance: 1e-3, gammaBound: 10, hessianStep: 0.1 }
 
 export interface PassBack {
   estimator: string
@@ -89,11 +87,13 @@ function bound(task: PassBack, e: tf.Tensor2D, q: tf.Tensor2D): (rows: tf.Tensor
   const estimator = find(task.estimator)
   switch (estimator.kind) {
     case 'copy': {
-      const options = task.norms && usesNorms(estimator.id) ? { gamma: gammaOf(q, task.norms) } : {}
+      const { gammaBound } = labDefaults
+      const options =
+        task.norms && usesNorms(estimator.id) ? { gamma: gammaOf(q, task.norms) } : { gammaBound }
       return (rows) => estimator.apply(rows, q, options)
     }
     case 'noisy': {
-      const scale = Math.sqrt(noiseVariance)
+      const scale = Math.sqrt(labDefaults.noiseVariance)
       const noise = tf.tensor2d(
         task.noise.map((value) => value * scale),
         [task.noise.length / 2, 2],
@@ -103,7 +103,7 @@ function bound(task: PassBack, e: tf.Tensor2D, q: tf.Tensor2D): (rows: tf.Tensor
     case 'probing': {
       const gradientAt: GradientAt = (x) =>
         tf.tensor2d(task.upstream(Float32Array.from(x.dataSync())), x.shape)
-      const probed = estimator.probe(e, q, gradientAt, probeStep)
+      const probed = estimator.probe(e, q, gradientAt, labDefaults.hessianStep)
       return (rows) => estimator.apply(rows, q, probed)
     }
     case 'segment':
