@@ -50,7 +50,7 @@ async function tensorFlowStatus(options: EngineOptions): Promise<Installed> {
   const folder = await engineFolder(options.home ?? engineHome(), variant, options.prebuiltBinding)
   const manifest = await readInstalled(folder, variant)
   if (manifest === null) {
-    const reason = 'TensorFlow is not installed: run `gyre engine install tensorflow-cpu`.'
+    const reason = 'TensorFlow is not installed; Settings or `gyre engine install tensorflow-cpu` set it up.'
     return { status: { ...base, available: false, reason, version: variant.version }, folder: null }
   }
   const hardware = variant.verifiedOnHardware ? '' : ' It has not been verified on this kind of hardware yet.'
