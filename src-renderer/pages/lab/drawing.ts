@@ -82,13 +82,16 @@ export const panelGap = 12
 /** Room for the two lines of words above each panel. */
 export const panelHead = 38
 
+/** Panels smaller than this are hard to read; rather the page scrolls. */
+const smallest = 290
+
 export function panelGrid(count: number, width: number, height: number, largest = 560): PanelGrid {
   let best: PanelGrid = { columns: 1, rows: count, size: 0 }
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns)
     const across = (width - panelGap * (columns - 1)) / columns
     const down = (height - panelGap * (rows - 1)) / rows - panelHead
-    const size = Math.floor(Math.min(across, Math.max(down, 160), largest))
+    const size = Math.floor(Math.min(across, Math.max(down, smallest), largest))
     if (size > best.size) best = { columns, rows, size }
   }
   return best

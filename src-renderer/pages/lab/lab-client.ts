@@ -40,7 +40,7 @@ export function createLabClient(port: LabPort): LabClient {
     else asked?.resolve(answer.result)
   })
   port.addEventListener('error', (event) =>
-    failAll(broken(event instanceof ErrorEvent ? event.message : 'it could not be loaded.')),
+    failAll(broken('message' in event ? String(event.message) : 'it could not be loaded.')),
   )
 
   function ask(call: keyof LabCalls, payload: unknown): Promise<unknown> {

@@ -33,7 +33,7 @@ export const stagePresets: readonly { label: string; about: string; stage: Stage
   {
     label: 'Usual',
     about: 'The code is near, at a small angle.',
-    stage: { e: { x: 1.6, y: 0.6 }, q: { x: 1.1, y: 1.5 }, g: { x: 0.9, y: -0.2 } },
+    stage: { e: { x: 1.2, y: 0.4 }, q: { x: 0.7, y: 1.2 }, g: { x: 0.9, y: -0.2 } },
   },
   {
     label: 'Same direction',
@@ -75,9 +75,9 @@ export function handedOf(stage: Stage, passed: Passed, look: { name: string; col
 function moveWords({ e, q }: Stage, gradient: Vector): string {
   const towards = minus(q, e)
   const along = -dot(gradient, towards) / (lengthOf(gradient) * lengthOf(towards))
-  if (!Number.isFinite(along)) return 'not at all'
-  if (Math.abs(along) < 0.02) return 'around q'
-  return along > 0 ? 'nearer to q' : 'away from q'
+  if (!Number.isFinite(along)) return 'stands still'
+  if (Math.abs(along) < 0.02) return 'steps around q'
+  return along > 0 ? 'steps nearer to q' : 'steps away from q'
 }
 
 /** The facts of the stage itself. */
