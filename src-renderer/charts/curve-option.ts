@@ -28,6 +28,8 @@ export interface Axis {
   whole?: boolean
   min?: number
   max?: number
+  /** From tick to tick. */
+  interval?: number
   formatTick?: (value: number) => string
   /** Values in words: tooltip heading (x). */
   format?: (value: number) => string
@@ -157,7 +159,7 @@ function extentOf(spec: CurveChartSpec, side: 'x' | 'y'): [number, number] {
   return [low, high]
 }
 
-function axisOption(axis: Axis, [low, high]: [number, number], colours: ChartColours): AxisOption {
+export function axisOption(axis: Axis, [low, high]: [number, number], colours: ChartColours): AxisOption {
   const label = axis.formatTick ?? formatTick
   const shared = {
     type: 'value',
@@ -187,6 +189,7 @@ function axisOption(axis: Axis, [low, high]: [number, number], colours: ChartCol
     minInterval: axis.whole === true ? 1 : undefined,
     min: axis.min ?? undefined,
     max: axis.max ?? undefined,
+    interval: axis.interval,
     axisTick: { show: false },
     axisLabel: { ...labelStyle, formatter: (tick: number) => label(tick) },
   }
@@ -237,7 +240,7 @@ function rightAxis(spec: CurveChartSpec, left: AxisOption, colours: ChartColours
   }
 }
 
-function nameStyle(colours: ChartColours): object {
+export function nameStyle(colours: ChartColours): object {
   return { color: colours['text-soft'], fontSize: 11 }
 }
 
@@ -270,7 +273,7 @@ function tooltip(spec: CurveChartSpec, hits: readonly Hit[]): HTMLElement {
   return box
 }
 
-function lineOf(tag: 'div' | 'strong', text: string): HTMLElement {
+export function lineOf(tag: 'div' | 'strong', text: string): HTMLElement {
   const node = document.createElement(tag)
   node.textContent = text
   return node

@@ -4,7 +4,15 @@ import type { SystemLoad } from '#shared/contract/app'
 import type { Job } from '#shared/contract/common'
 import { describeNetwork } from '#main/model/describe'
 import { GyreError } from '#shared/contract/errors'
-import type { DatasetFile, DatasetItem, MetricsRecord, RunFile, SkippedFile } from '#shared/contract/files'
+import { angleBins, lengthBins, ratioBins, type Bins } from '#shared/histogram'
+import type {
+  DatasetFile,
+  DatasetItem,
+  DiagnosticsRecord,
+  MetricsRecord,
+  RunFile,
+  SkippedFile,
+} from '#shared/contract/files'
 import { contract, type GyreContract, type GyreHandlers } from '#shared/contract/index'
 import { settingsShape, type Settings } from '#shared/contract/app'
 import { checkConfig, configSchema, presets, tokenGrid, type RunConfig } from '#shared/config/index'
@@ -148,11 +156,43 @@ function record(run: RunFile, step: number): MetricsRecord[] {
           usage: 0.8 * (1 - decay),
           perplexity: 5 + 400 * (1 - decay),
           dead: Math.round(1024 * (0.2 + 0.8 * decay)),
+          ...(run.config.deadCodeThreshold > 0 && { revived: Math.round(300 * decay) }),
         }
       : {}),
   }
-  if (step % 100 !== 0 || step === 0) return [train]
-  return [train, { kind: 'evaluation', ...common, validation: validation(step, mse), best: true }]
+  const looks = step % 20 === 0 ? [diagnostics(run, common)] : []
+  if (step % 100 !== 0 || step === 0) return [train, ...looks]
+  return [train, ...looks, { kind: 'evaluation', ...common, validation: validation(step, mse), best: true }]
+}
+
+/** Vectors around a value, so many in each bin. */
+function bell(bins: Bins, centre: number, width: number): number[] {
+  return bins.edges.slice(1).map((edge, bin) => {
+    const low = bins.edges[bin] ?? edge
+    const away = bins.log ? Math.log2(Math.sqrt(low * edge) / centre) : (low + edge) / 2 - centre
+    return Math.round(2000 * Math.exp(-0.5 * (away / width) ** 2))
+  })
+}
+
+function diagnostics(
+  { config }: RunFile,
+  common: { step: number; epoch: number; trainedMs: number },
+): DiagnosticsRecord {
+  const decay = Math.exp(-common.step / 200)
+  const angle = bell(angleBins, 12 + 60 * decay, 7 + 10 * decay)
+  const total = angle.reduce((a, b) => a + b, 0)
+  const obtuse = angle.slice(18).reduce((a, b) => a + b, 0) / total
+  return {
+    kind: 'diagnostics',
+    ...common,
+    vectors: total,
+    lambda: bell(ratioBins, 1 - 0.9 * decay, 0.3 + decay),
+    angle,
+    encoderLength: bell(lengthBins, 2 + 2 * decay, 0.8),
+    codeLength: bell(lengthBins, 2 - 1.6 * decay, 0.7),
+    obtuse,
+    gradientCosine: config.estimator === 'ste' ? 1 : 0.96 - 0.7 * decay,
+  }
 }
 
 function items(dataset: DatasetFile, offset: number, limit: number): DatasetItem[] {

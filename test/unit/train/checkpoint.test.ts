@@ -48,7 +48,7 @@ function state(step: number, mse?: number): CheckpointState {
       quantizationError: 0,
       gradientNorm: 0,
     },
-    window: { from: 0, to: 0, counts: [0, 1] },
+    window: { from: 0, to: 0, counts: [0, 1], revived: 0 },
     lastWindow: null,
     evaluation: mse === undefined ? null : { mse, ...metrics },
     last: null,
