@@ -1,46 +1,53 @@
 // The VQ-VAE: its tensors, and what can be asked of it outside training. Every method returns new tensors for the
 // caller to dispose; none of them changes the model except `initialiseCodebook`.
 import * as tf from '@tensorflow/tfjs-core'
+import { latentWidth } from '#shared/config/quantizers'
 import type { RunConfig } from '#shared/config/schema'
 import { describeNetwork, type LayerDescription } from './describe'
 import { runLayers } from './layers'
 import { networkOf } from './networks/index'
-import { kaimingCodes, onCodeSpace, startState, type CodebookState } from './quantize/codebook'
-import { dataCodes, kmeansCodes } from './quantize/initial-codes'
-import { toSearchSpace } from './quantize/quantizer'
-import { nearestCodes } from './quantize/search'
+import { createQuantizer, type Quantizer } from './quantize/create'
 import { createRandom, type Random } from './random'
 import { tidied } from './tidied'
 import { parametersOf, type NetworkSpec } from './spec'
 
 export interface Nearest {
-  /** int32 [N, H, W] */
-  indices: tf.Tensor3D
-  /** [N, H, W, D] */
+  /** int32, the number of each code: [N, H, W], or [N, H, W, B] where there are B codebooks (book · K + index). */
+  indices: tf.Tensor
+  /** [N, H, W, D]: the codes, summed or joined where there are several. */
   codes: tf.Tensor4D
+  /** [N, H, W, L]: what the decoder takes; the codes themselves but for projections and mixtures. */
+  output: tf.Tensor4D
   /** [N, H, W, D]: the encoder's output in the space of the search (normalised for cosine). */
   searched: tf.Tensor4D
-  /** [N, H, W]: squared distance of each vector to its code, in that space. */
+  /** [N, H, W]: squared distance of each vector to what became of it, in that space. */
   error: tf.Tensor3D
+  /** Shaped as `indices`: squared distance of what each codebook was asked to its code. */
+  bookErrors: tf.Tensor
 }
 
 export interface VqModel {
   config: RunConfig
   network: NetworkSpec
   tokens: [number, number]
-  /** Trained by the optimiser: `encoder.*`, `decoder.*`, and `codebook` where it is trained by gradient. */
+  quantizer: Quantizer
+  /** Trained by the optimiser: `encoder.*`, `decoder.*`, `quantizer.*`, and `codebook` where it is trained by gradient. */
   trainable: ReadonlyMap<string, tf.Variable>
-  /** Not trained by the optimiser: `codebook`, `ema.sums` (with EMA) and `ema.counts` (with EMA or revival). */
+  /** Not trained by the optimiser: `codebook`, running counts and sums, and what is frozen. */
   state: ReadonlyMap<string, tf.Variable>
   /** Numbers in encoder, decoder and codebook. */
   parameterCount: number
-  /** Images [N, S, S, C] in [−1, 1] → [N, H, W, D]. */
+  /** Images [N, S, S, C] in [−1, 1] → [N, H, W, L]. */
   encode(x: tf.Tensor4D): tf.Tensor4D
   nearest(z: tf.Tensor4D): Nearest
-  /** [N, H, W, D] → images [N, S, S, C]; not clipped to [−1, 1]. */
+  /** [N, H, W, L] → images [N, S, S, C]; not clipped to [−1, 1]. */
   decode(codes: tf.Tensor4D): tf.Tensor4D
-  /** [K, D]: the model's own variable; do not dispose. */
+  /** [B·K, Db]: every code by its number. Call inside `tf.tidy`; may be the model's own variable: do not dispose. */
   codebook(): tf.Tensor2D
+  /** Numbers of codes, int32 [N·H·W·B], position by position → [N, H, W, L], for the decoder. */
+  lookUp(codes: tf.Tensor1D): tf.Tensor4D
+  /** Each code int32 [N] by itself, at every position: other codebooks stay out → [N, H, W, L]. */
+  alone(codes: readonly number[]): tf.Tensor4D
   /**
    * Starts the codebook from the encodings of these batches, where the configuration asks for `kmeans` or `data`;
    * otherwise does nothing. Call once, before the first step of a new run.
@@ -48,24 +55,6 @@ export interface VqModel {
   initialiseCodebook(batches: readonly tf.Tensor4D[], random: Random): void
   layers(): LayerDescription[]
   dispose(): void
-}
-
-/** The codebook's variables as the pure functions of `quantize/codebook` see them. */
-export function codebookState(model: Pick<VqModel, 'trainable' | 'state'>): CodebookState {
-  const codebook = (model.state.get('codebook') ?? model.trainable.get('codebook')) as tf.Tensor2D | undefined
-  if (!codebook) throw new RangeError('The model has no codebook.')
-  const counts = model.state.get('ema.counts') as tf.Tensor1D | undefined
-  const sums = model.state.get('ema.sums') as tf.Tensor2D | undefined
-  return { codebook, ...(counts && { counts }), ...(sums && { sums }) }
-}
-
-/** A state's tensors by the names of the model's variables. */
-export function stateEntries({ codebook, counts, sums }: CodebookState): [string, tf.Tensor][] {
-  return [
-    ['codebook', codebook],
-    ...(counts ? [['ema.counts', counts] as [string, tf.Tensor]] : []),
-    ...(sums ? [['ema.sums', sums] as [string, tf.Tensor]] : []),
-  ]
 }
 
 function networkVariables(network: NetworkSpec, random: Random): Map<string, tf.Variable> {
@@ -88,57 +77,67 @@ function networkVariables(network: NetworkSpec, random: Random): Map<string, tf.
 export function createModel(config: RunConfig, seed: number): VqModel {
   const network = networkOf(config)
   const random = createRandom(seed)
-  const trainable = networkVariables(network, random)
-  const state = new Map<string, tf.Variable>()
-  tf.tidy(() => {
-    const codes = kaimingCodes(config.codebookSize, config.codeDim, random)
-    const start = startState(tf.tensor2d(codes, [config.codebookSize, config.codeDim]), config)
-    for (const [name, tensor] of stateEntries(start)) {
-      const home = name === 'codebook' && config.codebookUpdate === 'gradient' ? trainable : state
-      home.set(name, tf.variable(tensor))
-    }
-  })
-  const variable = (name: string): tf.Variable | undefined => state.get(name) ?? trainable.get(name)
-  const codebook = (): tf.Tensor2D => codebookState({ trainable, state }).codebook
-  const flatten = (z: tf.Tensor4D): tf.Tensor2D => tf.reshape(z, [-1, config.codeDim])
+  const networks = networkVariables(network, random)
+  const quantizer = createQuantizer(config, random)
+  const trainable = new Map([...networks, ...quantizer.trainable])
+  const { state, books, size } = quantizer
+  const [rows, columns] = network.tokens
+  const width = latentWidth(config)
+  const flatten = (z: tf.Tensor4D): tf.Tensor2D => tf.reshape(z, [-1, width])
+  const grid = (x: tf.Tensor): tf.Tensor4D => tf.reshape(x, [-1, rows, columns, x.shape.at(-1) ?? 1])
+
+  /** One tensor [N·H·W] per codebook → [N, H, W] or [N, H, W, B]. */
+  const together = (perBook: readonly tf.Tensor1D[]): tf.Tensor =>
+    perBook.length === 1
+      ? tf.reshape(perBook[0] ?? tf.scalar(0), [-1, rows, columns])
+      : grid(tf.stack([...perBook], 1))
 
   const model: VqModel = {
     config,
     network,
+    quantizer,
     tokens: network.tokens,
     trainable,
     state,
     parameterCount: describeNetwork(config).parameters,
     encode: (x) => tf.tidy(() => runLayers(trainable, network.encoder, x)),
     decode: (codes) => tf.tidy(() => runLayers(trainable, network.decoder, codes)),
-    codebook,
+    codebook: () => quantizer.codes(),
     nearest: (z) =>
       tidied(() => {
-        const searched = toSearchSpace(flatten(z), config.distance)
-        const indices = nearestCodes(searched, codebook())
-        const codes = tf.gather(codebook(), indices)
-        const error = tf.sum(tf.squaredDifference(searched, codes), 1)
-        const [count, height, width] = z.shape
-        const grid: [number, number, number] = [count, height, width]
-        const shape: [number, number, number, number] = [...grid, config.codeDim]
+        const found = quantizer.find(flatten(z))
         return {
-          indices: tf.reshape<tf.Rank.R3>(indices, grid),
-          codes: tf.reshape<tf.Rank.R4>(codes, shape),
-          searched: tf.reshape<tf.Rank.R4>(searched, shape),
-          error: tf.reshape<tf.Rank.R3>(error, grid),
+          indices: together(codeNumbers(found.indices, size)),
+          codes: grid(found.codes),
+          output: grid(found.output),
+          searched: grid(found.searched),
+          error: tf.reshape<tf.Rank.R3>(found.error, [-1, rows, columns]),
+          bookErrors: together(found.bookErrors),
         }
+      }),
+    lookUp: (codes) =>
+      tf.tidy(() => {
+        const perBook = tf.unstack(tf.reshape<tf.Rank.R2>(codes, [-1, books]), 1) as tf.Tensor1D[]
+        const within = perBook.map((numbers, book) =>
+          tf.sub<tf.Tensor1D>(numbers, tf.scalar(book * size, 'int32')),
+        )
+        return grid(quantizer.lookUp(within))
+      }),
+    alone: (codes) =>
+      tf.tidy(() => {
+        const vectors = codes.map((code) => {
+          const index = tf.tensor1d([code % size], 'int32')
+          const own = Math.floor(code / size)
+          return quantizer.lookUp(Array.from({ length: books }, (_, book) => (book === own ? index : null)))
+        })
+        const everywhere = tf.expandDims(tf.concat(vectors), 1) // [N, 1, L]
+        return grid(tf.tile(everywhere, [1, rows * columns, 1]))
       }),
     initialiseCodebook: (batches, batchRandom) => {
       if (config.codebookInit === 'kaiming' || batches.length === 0) return
       tf.tidy(() => {
-        const encoded = batches.map((x) => toSearchSpace(flatten(model.encode(x)), config.distance))
-        const vectors = tf.concat(encoded)
-        const codes =
-          config.codebookInit === 'kmeans'
-            ? kmeansCodes(vectors, config, batchRandom)
-            : dataCodes(vectors, config.codebookSize, batchRandom)
-        const start = startState(onCodeSpace(codes, config.distance), config)
-        for (const [name, tensor] of stateEntries(start)) variable(name)?.assign(tensor)
+        const vectors = tf.concat(batches.map((x) => flatten(model.encode(x))))
+        quantizer.initialise(vectors, batchRandom)
       })
     },
     layers: () => describeNetwork(config).layers,
@@ -147,4 +146,9 @@ export function createModel(config: RunConfig, seed: number): VqModel {
     },
   }
   return model
+}
+
+/** Indices within each codebook → numbers of codes, book · K + index. */
+export function codeNumbers(indices: readonly tf.Tensor1D[], size: number): tf.Tensor1D[] {
+  return indices.map((index, book) => (book === 0 ? index : tf.add(index, tf.scalar(book * size, 'int32'))))
 }

@@ -1,32 +1,36 @@
 // One step of training as a pure function of the batch, the model's tensors and a few scalars: what it computes is
 // assigned only when loss and gradient are finite. No clock, no engine, no randomness of its own.
 import * as tf from '@tensorflow/tfjs-core'
+import { effectiveCommitment, latentWidth, totalCodes, usesEstimatorNamed } from '#shared/config/quantizers'
 import type { RunConfig } from '#shared/config/schema'
+import type { GradientAt } from '#shared/quantize/index'
 import type { GradientProbe } from './diagnostics'
 import { runLayers } from './layers'
-import { codebookState, stateEntries, type VqModel } from './model'
+import { codeNumbers, type VqModel } from './model'
 import { meanSquaredError } from './ops'
 import { assignAll, type Assignment, type Gradients, type Optimizer, type StepScalars } from './optimizer'
-import { countDeadCodes, onCodeSpace, reviveDeadCodes, updateState } from './quantize/codebook'
-import { quantize } from './quantize/quantizer'
+import type { QuantizerPass } from './quantize/create'
+import type { Answer, StepContext, StepNoise } from './quantize/types'
 import type { Random } from './random'
 import { tidied } from './tidied'
 
 /** Tensors for the caller to read and dispose (`disposeOutput`). Scalars unless said otherwise. */
 export interface StepOutput {
-  /** What was minimised: mse + commitmentLoss (+ codebookLoss). */
+  /** What was minimised: mse + commitmentLoss (+ codebookLoss) (+ regularization). */
   loss: tf.Scalar
   mse: tf.Scalar
-  /** β·mean((sg q − e)²) */
+  /** β·mean((sg q − e)²), or 0 where vectors and codes meet in no loss. */
   commitmentLoss: tf.Scalar
   /** mean((q − sg e)²), with a gradient-trained codebook. */
   codebookLoss?: tf.Scalar
+  /** Orthogonality and entropy, weighted. */
+  regularization?: tf.Scalar
   /** Mean over vectors of the sum over D of (e−q)², in the space of the search. */
   quantizationError: tf.Scalar
   /** Before clipping. */
   gradientNorm: tf.Scalar
-  /** int32 [N, H, W] */
-  indices: tf.Tensor3D
+  /** int32 [N, H, W], or [N, H, W, B] with B codebooks: the number of each code, book · K + index. */
+  indices: tf.Tensor
   /** Codes that this step moved onto a vector of the batch; only with revival. */
   revived?: tf.Scalar
   /** bool: loss and gradient are finite. If not, no variable has changed. */
@@ -37,8 +41,10 @@ export interface StepOutput {
 export interface StepInputs extends StepScalars {
   /** [N, S, S, C] in [−1, 1] */
   x: tf.Tensor4D
-  /** int32 [K]: which vector of the batch would replace each code; only with revival. */
+  /** int32 [B·K]: which vector of the batch would replace each code; only with revival. */
   chosen: tf.Tensor1D | null
+  /** What the quantizer draws. */
+  noise?: StepNoise
 }
 
 /** A `probe` looks on; what the step computes and draws is the same with and without it. */
@@ -50,9 +56,11 @@ export type TrainStep = (
   probe?: GradientProbe,
 ) => StepOutput
 
-interface ForwardPass extends Omit<StepOutput, 'gradientNorm' | 'finite' | 'indices' | 'revived'> {
-  flatIndices: tf.Tensor1D
-  searched: tf.Tensor2D
+type Losses = Omit<StepOutput, 'gradientNorm' | 'finite' | 'indices' | 'revived'>
+
+interface ForwardPass {
+  losses: Losses
+  quantized: QuantizerPass
 }
 
 export function disposeOutput(output: StepOutput): void {
@@ -60,23 +68,43 @@ export function disposeOutput(output: StepOutput): void {
 }
 
 /** The loss and its parts. Runs under the tape. */
-function forward(model: VqModel, config: RunConfig, x: tf.Tensor4D, probe?: GradientProbe): ForwardPass {
-  const e = runLayers(model.trainable, model.network.encoder, x) // [N, H, W, D]
-  const flat = tf.reshape<tf.Rank.R2>(e, [-1, config.codeDim])
-  const { output, commitment, codebookLoss, indices, searched } = quantize(
-    flat,
-    model.codebook(),
-    config,
-    probe,
-  )
+function forward(model: VqModel, config: RunConfig, x: tf.Tensor4D, context: StepContext): ForwardPass {
+  const e = runLayers(model.trainable, model.network.encoder, x) // [N, H, W, L]
+  const flat = tf.reshape<tf.Rank.R2>(e, [-1, latentWidth(config)])
+  const quantized = model.quantizer.quantize(flat, context)
+  const { output, commitment, codebookLoss, regularization } = quantized
   const decoded = runLayers(model.trainable, model.network.decoder, tf.reshape(output, e.shape))
   const mse = meanSquaredError(decoded, x)
-  const commitmentLoss = tf.mul<tf.Scalar>(commitment, config.commitmentWeight)
-  const quantizationError = tf.mul<tf.Scalar>(commitment, config.codeDim)
-  const withCommitment = tf.add<tf.Scalar>(mse, commitmentLoss)
-  const loss = codebookLoss ? tf.add<tf.Scalar>(withCommitment, codebookLoss) : withCommitment
-  const parts = { loss, mse, commitmentLoss, quantizationError, flatIndices: indices, searched }
-  return codebookLoss ? { ...parts, codebookLoss } : parts
+  const commitmentLoss = tf.mul<tf.Scalar>(commitment, effectiveCommitment(config))
+  const quantizationError = quantized.error
+  let loss = tf.add<tf.Scalar>(mse, commitmentLoss)
+  if (codebookLoss) loss = tf.add(loss, codebookLoss)
+  if (regularization) loss = tf.add(loss, regularization)
+  const losses: Losses = {
+    loss,
+    mse,
+    commitmentLoss,
+    quantizationError,
+    ...(codebookLoss && { codebookLoss }),
+    ...(regularization && { regularization }),
+  }
+  return { losses, quantized }
+}
+
+/** ∂mse/∂(decoder input) for inputs [N, L]. */
+function decoderGradient(model: VqModel, x: tf.Tensor4D): GradientAt {
+  const { network, tokens, trainable } = model
+  const shape: [number, number, number, number] = [x.shape[0], ...tokens, latentWidth(model.config)]
+  const error = (input: tf.Tensor): tf.Tensor =>
+    meanSquaredError(runLayers(trainable, network.decoder, tf.reshape(input, shape)), x)
+  return (input) => tf.tidy(() => tf.grad(error)(input) as tf.Tensor2D)
+}
+
+/** What a probing estimator needs to know of the decoder before the step. Runs outside the tape. */
+function askDecoder(model: VqModel, config: RunConfig, x: tf.Tensor4D): tf.Tensor2D | undefined {
+  if (!usesEstimatorNamed(config, 'hessian', 'exact_gradient')) return undefined
+  const e = tf.reshape<tf.Rank.R2>(model.encode(x), [-1, latentWidth(config)])
+  return model.quantizer.ask(e, decoderGradient(model, x)) ?? undefined
 }
 
 /** Loss, its parts and the gradient of every trainable tensor. Everything returned is kept: dispose it. */
@@ -84,15 +112,20 @@ function differentiate(
   model: VqModel,
   config: RunConfig,
   x: tf.Tensor4D,
-  probe?: GradientProbe,
+  context: StepContext,
 ): [ForwardPass, Gradients] {
   const passes: ForwardPass[] = []
   const variables = [...model.trainable.values()]
   const { value, grads } = tf.variableGrads(() => {
-    const pass = forward(model, config, x, probe)
-    for (const tensor of Object.values(pass) as tf.Tensor[]) tf.keep(tensor)
+    const pass = forward(model, config, x, context)
+    const { losses, quantized } = pass
+    for (const tensor of [
+      ...(Object.values(losses) as tf.Tensor[]),
+      ...quantized.answers.flatMap(answerTensors),
+    ])
+      tf.keep(tensor)
     passes.push(pass)
-    return pass.loss.clone()
+    return pass.losses.loss.clone()
   }, variables)
   value.dispose()
   const [pass] = passes
@@ -105,24 +138,8 @@ function differentiate(
   return [pass, gradients]
 }
 
-/** What codebook, running counts and sums become, given what the optimiser made of a trained codebook. */
-function nextCodebook(
-  model: VqModel,
-  config: RunConfig,
-  pass: ForwardPass,
-  chosen: tf.Tensor1D | null,
-  trained: readonly Assignment[],
-): { assignments: Assignment[]; revived: tf.Scalar | null } {
-  const before = codebookState(model)
-  const optimised = trained.find(([variable]) => variable === before.codebook)?.[1] as tf.Tensor2D | undefined
-  const codebook = optimised ? onCodeSpace(optimised, config.distance) : before.codebook
-  const moved = updateState({ ...before, codebook }, pass.searched, pass.flatIndices, config)
-  const after = chosen ? reviveDeadCodes(moved, pass.searched, chosen, config) : moved
-  const assignments = stateEntries(after).flatMap(([name, next]): Assignment[] => {
-    const variable = model.state.get(name) ?? model.trainable.get(name)
-    return variable ? [[variable, next]] : []
-  })
-  return { assignments, revived: chosen ? countDeadCodes(moved, config) : null }
+function answerTensors({ searched, indices, statistics }: Answer): tf.Tensor[] {
+  return [searched, indices, ...(statistics ? [statistics.norms, statistics.squares] : [])]
 }
 
 /**
@@ -133,33 +150,41 @@ export function computeStep(
   model: VqModel,
   optimizer: Optimizer,
   config: RunConfig,
-  { x, chosen, ...scalars }: StepInputs,
+  { x, chosen, noise = {}, ...scalars }: StepInputs,
   probe?: GradientProbe,
 ): { output: StepOutput; assignments: Assignment[] } {
-  const [pass, gradients] = differentiate(model, config, x, probe)
+  const probed = askDecoder(model, config, x)
+  const [pass, gradients] = differentiate(model, config, x, { noise, probe, probed })
   const gradientNorm = optimizer.norm(gradients)
   const trained = optimizer.next(gradients, gradientNorm, scalars)
-  const { assignments: moves, revived } = nextCodebook(model, config, pass, chosen, trained)
-  const assignments = [...trained, ...moves]
-  const { flatIndices, searched, ...losses } = pass
-  const indices = tf.reshape<tf.Rank.R3>(flatIndices, [x.shape[0], ...model.tokens])
-  // Both are never negative: their sum is below infinity exactly when both are finite.
-  const finite = tf.less<tf.Scalar>(tf.add(pass.loss, gradientNorm), Infinity)
-  tf.dispose([flatIndices, searched])
+  const { losses, quantized } = pass
+  const { assignments: moves, revived } = model.quantizer.next(quantized, chosen, noise, trained)
+  const perBook = codeNumbers(
+    quantized.answers.map((answer) => answer.indices),
+    model.quantizer.size,
+  )
+  const shape = [x.shape[0], ...model.tokens]
+  const indices =
+    perBook.length === 1
+      ? tf.reshape(perBook[0] ?? tf.scalar(0), shape)
+      : tf.reshape(tf.stack(perBook, 1), [...shape, perBook.length])
+  // A norm is never negative and no part of the loss falls without bound: the sum is below infinity only if both are finite.
+  const finite = tf.less<tf.Scalar>(tf.add(losses.loss, gradientNorm), Infinity)
+  tf.dispose(quantized.answers.map(answerTensors))
   const output = { ...losses, indices, gradientNorm, finite, ...(revived && { revived }) }
-  return { output, assignments }
+  return { output, assignments: [...trained, ...moves] }
 }
 
-/** The step of one model and optimiser. `t` counts from 1; `random` is drawn from only where codes are revived. */
+/** The step of one model and optimiser. `t` counts from 1; `random` is drawn from only for revival and noise. */
 export function createTrainStep(model: VqModel, optimizer: Optimizer, config: RunConfig): TrainStep {
   const vectorsPerImage = model.tokens[0] * model.tokens[1]
   return (x, learningRate, t, random, probe) =>
     tidied(() => {
+      const vectors = x.shape[0] * vectorsPerImage
       const revives = config.deadCodeThreshold > 0
-      const chosen = revives
-        ? tf.tensor1d(random.choose(x.shape[0] * vectorsPerImage, config.codebookSize), 'int32')
-        : null
-      const inputs = { x, chosen, ...optimizer.scalars(learningRate, t) }
+      const chosen = revives ? tf.tensor1d(random.choose(vectors, totalCodes(config)), 'int32') : null
+      const noise = model.quantizer.draw(vectors, t, random)
+      const inputs = { x, chosen, noise, ...optimizer.scalars(learningRate, t) }
       const { output, assignments } = computeStep(model, optimizer, config, inputs, probe)
       if (output.finite.dataSync()[0] === 1) assignAll(assignments)
       return output

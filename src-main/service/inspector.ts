@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { totalCodes } from '#shared/config/index'
 import type { CheckpointRef } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
 import { manifestFile, type DatasetFile } from '#shared/contract/files'
@@ -124,11 +125,11 @@ export class Inspector {
   ): Promise<{ size: number; pixels: Uint8Array }> {
     const { runFolder, runId, step, modelSha256 } = await this.#resolve(target)
     const { config } = await this.parts.store.read(runId)
-    const outside = indices.find((index) => index >= config.codebookSize)
+    const outside = indices.find((index) => index >= totalCodes(config))
     if (outside !== undefined)
       throw new GyreError(
         'invalid-input',
-        `There is no code ${outside}: the codebook has ${config.codebookSize}.`,
+        `There is no code ${outside}: the codebook has ${totalCodes(config)}.`,
       )
     return this.#tiles.get(modelSha256, indices, (missing) =>
       this.parts.operations.withTrainer((trainer) =>

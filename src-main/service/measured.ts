@@ -13,10 +13,13 @@ export function stepShape(config: RunConfig, engineId: string): string {
   const { imageSize, channelsIn, batchSize, network, channels, channelMultipliers, residualBlocks } = config
   const { attention, codebookSize, codeDim, estimator, codebookUpdate, distance, optimizer, precision } =
     config
+  const { quantizer, quantizerDepth, groups, latentDim } = config
+  const plain = quantizer === 'vq' && latentDim === 0
   return JSON.stringify([
     engineId,
     ...[imageSize, channelsIn, batchSize, network, channels, channelMultipliers.join(), residualBlocks],
     ...[attention.join(), codebookSize, codeDim, estimator, codebookUpdate, distance, optimizer, precision],
+    ...(plain ? [] : [quantizer, quantizerDepth, groups, latentDim]),
   ])
 }
 

@@ -3,7 +3,7 @@
 import type { z } from 'zod'
 import type { DatasetFile } from '#shared/contract/files'
 import type { preflight } from '#shared/contract/runs'
-import { checkConfig, type RunConfig } from '#shared/config/index'
+import { bookCount, checkConfig, holdsAllScores, type RunConfig } from '#shared/config/index'
 import { validationCount } from '#main/data/index'
 import { describeNetwork } from '#main/model/describe'
 import type { StepTimes } from './measured'
@@ -29,8 +29,9 @@ export function estimateMemory(config: RunConfig): number {
     0,
   )
   const vectors = config.batchSize * tokens[0] * tokens[1]
-  // The search holds distances of a chunk of vectors to all codes, never of all vectors.
-  const distances = Math.min(vectors * config.codebookSize, 32e6)
+  // The search holds distances of a chunk of vectors to all codes; some quantizers need those of all vectors, several times.
+  const scores = vectors * config.codebookSize
+  const distances = holdsAllScores(config) ? 4 * scores : Math.min(scores, 32e6)
   const numbers = parameters * copiesOfWeights + outputs * config.batchSize * copiesOfOutputs + 2 * distances
   return Math.round(baseBytes + numbers * bytesPerNumber)
 }
@@ -44,7 +45,8 @@ export async function preflightOf(
   const validationImages = validationCount(dataset.imageCount, config.validationFraction)
   const trainImages = dataset.imageCount - validationImages
   const imageBits = config.imageSize ** 2 * config.channelsIn * 8
-  const tokenBits = tokens[0] * tokens[1] * Math.max(1, Math.ceil(Math.log2(config.codebookSize)))
+  const codes = tokens[0] * tokens[1] * bookCount(config)
+  const tokenBits = codes * Math.max(1, Math.ceil(Math.log2(config.codebookSize)))
   const { errors, warnings } = checkConfig(config)
   const found: Preflight['warnings'] = [...errors, ...warnings]
   if (trainImages < config.batchSize)

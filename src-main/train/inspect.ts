@@ -1,6 +1,7 @@
 // Looks at a codebook through images: how often each code is chosen, how far its vectors are, and which come nearest.
 // One pass; memory for K × n samples, whatever the number of images.
 import * as tf from '@tensorflow/tfjs-core'
+import { totalCodes } from '#shared/config/index'
 import { schemaVersion } from '#shared/contract/files'
 import type { PackReader } from '#main/data/pack-reader'
 import type { VqModel } from '#main/model/index'
@@ -40,22 +41,25 @@ export async function inspect(
   indices: Int32Array,
   { split, nearest, ...pass }: InspectOptions,
 ): Promise<Inspection> {
-  const { codebookSize, codeDim, distance } = model.config
+  const { codeDim, distance } = model.config
+  // All codebooks together: a code goes by its number.
+  const codebookSize = totalCodes(model.config)
+  const perImage = model.tokens[0] * model.tokens[1] * model.quantizer.books
   const [rows, columns] = model.tokens
   const counts = new Float64Array(codebookSize)
   const distances = new Float64Array(codebookSize)
   const samples = new NearestSamples(codebookSize, nearest)
   const visit = (x: tf.Tensor4D, images: Int32Array): void => {
     const found = model.nearest(model.encode(x))
-    const codes = found.indices.dataSync() // [N·H·W]
-    const errors = found.error.dataSync() // [N·H·W] squared
+    const codes = found.indices.dataSync() // [N·H·W·B]
+    const errors = found.bookErrors.dataSync() // [N·H·W·B] squared
     for (let at = 0; at < codes.length; at++) {
       const code = codes[at] ?? 0
       const far = Math.sqrt(errors[at] ?? 0)
-      const image = Math.floor(at / (rows * columns))
+      const image = Math.floor(at / perImage)
       counts[code] = (counts[code] ?? 0) + 1
       distances[code] = (distances[code] ?? 0) + far
-      samples.add(code, far, images[image] ?? 0, at % (rows * columns))
+      samples.add(code, far, images[image] ?? 0, Math.floor((at % perImage) / model.quantizer.books))
     }
   }
   await forEachBatch(pack, indices, visit, pass)

@@ -98,6 +98,7 @@ export class EvaluationSums {
   #vectors = 0
   #mse = 0
   #error = 0
+  #bookError = 0
 
   constructor(options: { codebookSize: number; codeDim: number; commitmentWeight: number }) {
     this.#options = options
@@ -105,12 +106,22 @@ export class EvaluationSums {
     this.#window = new WindowedUsage(options.codebookSize)
   }
 
-  /** `mse` and `error` are the batch's means: over pixels and channels, and over vectors of the sum over D. */
-  add(batch: { images: number; indices: ArrayLike<number>; mse: number; error: number }): void {
+  /**
+   * `mse` and `error` are the batch's means: over pixels and channels, and over vectors of the sum over D. `bookError`
+   * adds up what every codebook was off by; with one codebook that is `error`. One code number per vector and codebook.
+   */
+  add(batch: {
+    images: number
+    indices: ArrayLike<number>
+    mse: number
+    error: number
+    bookError?: number
+  }): void {
     this.#images += batch.images
     this.#vectors += batch.indices.length
     this.#mse += batch.mse * batch.images
     this.#error += batch.error * batch.indices.length
+    this.#bookError += (batch.bookError ?? batch.error) * batch.indices.length
     countCodes(this.counts, batch.indices)
     this.#window.add(batch.indices, batch.images)
   }
@@ -118,6 +129,7 @@ export class EvaluationSums {
   finish(): ValidationMetrics {
     const mse = this.#mse / this.#images
     const quantizationError = this.#error / this.#vectors
+    const bookError = this.#bookError / this.#vectors
     const { usage, perplexity } = codeStatistics(this.counts)
     return {
       mse,
@@ -127,7 +139,7 @@ export class EvaluationSums {
       perplexity,
       quantizationError,
       // The same differences, as a mean over D and times β.
-      commitmentLoss: (this.#options.commitmentWeight * quantizationError) / this.#options.codeDim,
+      commitmentLoss: (this.#options.commitmentWeight * bookError) / this.#options.codeDim,
       images: this.#images,
     }
   }

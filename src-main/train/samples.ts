@@ -64,7 +64,7 @@ export async function writeReconstructions(
 ): Promise<void> {
   const parts: Uint8Array[] = []
   const visit = (x: tf.Tensor4D): void => {
-    parts.push(pixelBytes(model.decode(model.nearest(model.encode(x)).codes)))
+    parts.push(pixelBytes(model.decode(model.nearest(model.encode(x)).output)))
   }
   await forEachBatch(pack, indices, visit)
   await writeAll(samplesFolder(runFolder), stepPrefix(step), Buffer.concat(parts), pack)

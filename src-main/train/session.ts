@@ -1,7 +1,7 @@
 // Everything that one training run holds: model, optimiser, batches, windows, log; how it starts, how it goes on from a
 // checkpoint, and how it is saved. The loop itself is in `loop`. Exact: what a checkpoint restores, continues bit for bit.
 import { join } from 'node:path'
-import type { RunConfig } from '#shared/config/index'
+import { hasCodebookLoss, totalCodes, type RunConfig } from '#shared/config/index'
 import type { CheckpointRef, ValidationMetrics } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
 import { schemaVersion, type EngineUsed, type EventRecord, type MetricsRecord } from '#shared/contract/files'
@@ -84,8 +84,8 @@ export class TrainSession {
     this.model = createModel(config, config.seed)
     this.#optimizer = createOptimizer(config, this.model)
     this.takeStep = createTrainStep(this.model, this.#optimizer, config)
-    this.windows = new CodeWindows(config.codebookSize, this.batches.stepsPerEpoch)
-    this.averages = new RecordAverages(config.codebookUpdate === 'gradient')
+    this.windows = new CodeWindows(totalCodes(config), this.batches.stepsPerEpoch)
+    this.averages = new RecordAverages(hasCodebookLoss(config))
     this.random = createRandom(config.seed ^ stepStream)
   }
 
@@ -150,7 +150,7 @@ export class TrainSession {
     restore(this.#optimizer.state, await readTensors(folder, 'optimizer'))
     this.batches.restore(state.batches)
     this.random = restoreRandom(state.random)
-    this.averages = new RecordAverages(config.codebookUpdate === 'gradient', state.sums)
+    this.averages = new RecordAverages(hasCodebookLoss(config), state.sums)
     this.windows.restore(state.window, state.lastWindow)
     this.step = state.step
     this.evaluation = state.evaluation

@@ -1,6 +1,6 @@
 // How a new run gets its first weights beyond the seeded ones: codes from data, or the weights of another run.
 import * as tf from '@tensorflow/tfjs-core'
-import type { RunConfig } from '#shared/config/index'
+import { hasCodebook, type RunConfig } from '#shared/config/index'
 import { GyreError } from '#shared/contract/errors'
 import { createBatchSource } from '#main/data/batches'
 import type { PackReader } from '#main/data/pack-reader'
@@ -26,7 +26,7 @@ export async function startCodebook({
   config: RunConfig
   random: Random
 }): Promise<void> {
-  if (config.codebookInit === 'kaiming') return
+  if (config.codebookInit === 'kaiming' || !hasCodebook(config)) return
   const source = createBatchSource(pack, splits.train, config)
   const perBatch = config.batchSize * model.tokens[0] * model.tokens[1]
   const wanted =

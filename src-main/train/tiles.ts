@@ -1,12 +1,13 @@
 // What a code looks like: the whole token grid holds it, the decoder draws it, and the middle of the picture is kept.
+// Where there are several codebooks, the others stay out.
 // Far from the border, so that what shows is the code and not the edge of the image.
 import { setImmediate } from 'node:timers/promises'
 import * as tf from '@tensorflow/tfjs-core'
+import { totalCodes } from '#shared/config/index'
 import { GyreError } from '#shared/contract/errors'
 import type { VqModel } from '#main/model/index'
 import { passBatch } from './passes'
 import { pixelBytes } from './tensors'
-import { codeGrid } from './tokens'
 
 /** Two tokens wide, but 16 to 32 pixels. */
 export function tileSize(imageSize: number, tokens: number): number {
@@ -27,8 +28,9 @@ export async function decodeCodes(
   indices: readonly number[],
   signal?: AbortSignal,
 ): Promise<{ size: number; pixels: Uint8Array }> {
-  const { imageSize, codebookSize, channelsIn } = model.config
-  const [rows, columns] = model.tokens
+  const { imageSize, channelsIn } = model.config
+  const codebookSize = totalCodes(model.config)
+  const [rows] = model.tokens
   const wrong = indices.find((code) => code >= codebookSize)
   if (wrong !== undefined)
     throw new GyreError('invalid-input', `There is no code ${wrong}; the codebook has ${codebookSize}.`)
@@ -41,12 +43,8 @@ export async function decodeCodes(
   for (let from = 0; from < indices.length; from += batch) {
     signal?.throwIfAborted()
     const part = indices.slice(from, from + batch)
-    const codes = Int32Array.from(
-      { length: part.length * rows * columns },
-      (_, i) => part[Math.floor(i / (rows * columns))] ?? 0,
-    )
     const pixels = tf.tidy(() => {
-      const images = model.decode(codeGrid(model, codes)) // [N, S, S, C]
+      const images = model.decode(model.alone(part)) // [N, S, S, C]
       return pixelBytes(tf.slice(images, [0, start, start, 0], [part.length, size, size, channelsIn]))
     })
     parts.push(rgb(pixels, channelsIn))

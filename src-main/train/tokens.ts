@@ -1,11 +1,13 @@
-// Images to a tokens file and back: `tokens` int32 [N, H, W], `latents` float32 [N, H, W, D] (the encoder's output before
-// the nearest code is sought), and the file names in the metadata. A tokens file may come from anybody.
+// Images to a tokens file and back: `tokens` int32 [N, H, W] ([N, H, W, B] with B codebooks, each index within its own),
+// `latents` float32 [N, H, W, L] (the encoder's output before the nearest code is sought), and the file names in the
+// metadata. A tokens file may come from anybody.
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import * as tf from '@tensorflow/tfjs-core'
 import sharp from 'sharp'
 import { z } from 'zod'
+import { latentWidth } from '#shared/config/index'
 import { GyreError } from '#shared/contract/errors'
 import { temporaryPath } from '#main/data/atomic'
 import type { PackReader } from '#main/data/pack-reader'
@@ -23,10 +25,11 @@ export async function encodeImages(
 ): Promise<{ images: number; tokens: [number, number] }> {
   const images = pack.info.count
   const shape = [images, ...model.tokens]
+  const { books } = model.quantizer
   const files = pack.files()
   const specs = [
-    { name: 'tokens', dtype: 'I32', shape },
-    { name: 'latents', dtype: 'F32', shape: [...shape, model.config.codeDim] },
+    { name: 'tokens', dtype: 'I32', shape: books > 1 ? [...shape, books] : shape },
+    { name: 'latents', dtype: 'F32', shape: [...shape, latentWidth(model.config)] },
   ] as const
   await mkdir(dirname(out), { recursive: true })
   const writer = await createSafetensorsWriter(out, specs, {
@@ -37,8 +40,8 @@ export async function encodeImages(
   try {
     let pending: Promise<void> = Promise.resolve()
     const visit = (x: tf.Tensor4D): void => {
-      const z = model.encode(x) // [N, H, W, D]
-      const tokens = model.nearest(z).indices.dataSync() as Int32Array
+      const z = model.encode(x) // [N, H, W, L]
+      const tokens = withinBooks(model.nearest(z).indices.dataSync() as Int32Array, model)
       const latents = z.dataSync() as Float32Array
       pending = pending
         .then(() => writer.append('tokens', tokens))
@@ -58,6 +61,16 @@ export async function encodeImages(
     await writer.abort()
   }
   return { images, tokens: model.tokens }
+}
+
+/** Numbers of codes (book · K + index) → indices within each codebook. */
+function withinBooks(numbers: Int32Array, { quantizer: { size } }: VqModel): Int32Array {
+  return numbers.map((number) => number % size)
+}
+
+/** And back: the last axis goes through the codebooks. */
+function throughBooks(indices: Int32Array, { quantizer: { books, size } }: VqModel): Int32Array {
+  return indices.map((index, at) => (at % books) * size + index)
 }
 
 const namesShape = z.array(z.string())
@@ -101,16 +114,18 @@ async function readTokens(path: string, model: VqModel): Promise<{ tokens: Int32
   const { tensors, metadata } = await readSafetensors(path, ['tokens'])
   const tensor = tensors.get('tokens')
   const [rows, columns] = model.tokens
-  const [count, height, width] = tensor?.shape ?? []
+  const [count, height, width, depth = 1] = tensor?.shape ?? []
+  const { books } = model.quantizer
   if (
     !(tensor?.data instanceof Int32Array) ||
-    tensor.shape.length !== 3 ||
+    tensor.shape.length !== (books > 1 ? 4 : 3) ||
+    depth !== books ||
     height !== rows ||
     width !== columns
   )
     throw new GyreError(
       'invalid-input',
-      `The file’s tokens do not fit this model: it has ${rows} × ${columns} tokens an image, as int32.`,
+      `The file’s tokens do not fit this model: it has ${[rows, columns, ...(books > 1 ? [books] : [])].join(' × ')} tokens an image, as int32.`,
     )
   const { codebookSize } = model.config
   const wrong = tensor.data.find((code) => code < 0 || code >= codebookSize)
@@ -119,7 +134,7 @@ async function readTokens(path: string, model: VqModel): Promise<{ tokens: Int32
       'invalid-input',
       `The file names code ${wrong}, but the codebook has ${codebookSize} codes.`,
     )
-  return { tokens: tensor.data, names: outputNames(namesOf(metadata, count ?? 0)) }
+  return { tokens: throughBooks(tensor.data, model), names: outputNames(namesOf(metadata, count ?? 0)) }
 }
 
 async function writePicture(path: string, pixels: Uint8Array, size: number, channels: 1 | 3): Promise<void> {
@@ -145,13 +160,14 @@ export async function decodeTokens(
   const { imageSize, channelsIn } = model.config
   const [rows, columns] = model.tokens
   const bytes = imageSize * imageSize * channelsIn
+  const perImage = rows * columns * model.quantizer.books
   const batch = passBatch(imageSize)
   await mkdir(out, { recursive: true })
   for (let start = 0; start < names.length; start += batch) {
     signal?.throwIfAborted()
     const part = names.slice(start, start + batch)
-    const codes = tokens.subarray(start * rows * columns, (start + part.length) * rows * columns)
-    const pixels = tf.tidy(() => pixelBytes(model.decode(codeGrid(model, codes))))
+    const codes = tokens.subarray(start * perImage, (start + part.length) * perImage)
+    const pixels = tf.tidy(() => pixelBytes(model.decode(model.lookUp(tf.tensor1d(codes, 'int32')))))
     const write = (name: string, i: number): Promise<void> =>
       writePicture(join(out, name), pixels.subarray(i * bytes, (i + 1) * bytes), imageSize, channelsIn)
     await Promise.all(part.map(write))
@@ -159,18 +175,4 @@ export async function decodeTokens(
     await setImmediate()
   }
   return { images: names.length }
-}
-
-/** Codes of whole images → their vectors [N, H, W, D]. */
-export function codeGrid(model: VqModel, codes: Int32Array): tf.Tensor4D {
-  const [rows, columns] = model.tokens
-  const count = codes.length / (rows * columns)
-  return tf.tidy(() =>
-    tf.reshape(tf.gather(model.codebook(), tf.tensor1d(codes, 'int32')), [
-      count,
-      rows,
-      columns,
-      model.config.codeDim,
-    ]),
-  )
 }

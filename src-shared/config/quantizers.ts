@@ -76,6 +76,13 @@ export function hasCommitment(config: Pick<RunConfig, 'quantizer' | 'estimator'>
   return !usesEstimatorNamed(config, ...selfTrainingEstimators)
 }
 
+/** Is there a loss that pulls codes to their vectors? */
+export function hasCodebookLoss(
+  config: Pick<RunConfig, 'quantizer' | 'estimator' | 'codebookUpdate'>,
+): boolean {
+  return config.codebookUpdate === 'gradient' && hasCodebook(config) && hasCommitment(config)
+}
+
 /** β, or 0 where there is no commitment loss. */
 export function effectiveCommitment(
   config: Pick<RunConfig, 'quantizer' | 'estimator' | 'commitmentWeight'>,

@@ -1,5 +1,6 @@
 // The paper's convolutional network (VQGAN's), as its VQ-VAE experiments use it. Tensor names follow diffusers'
 // VQModel below `encoder.` and `decoder.`.
+import { latentWidth } from '#shared/config/quantizers'
 import type { RunConfig } from '#shared/config/schema'
 import { conv, type Layer, type NetworkSpec } from '../spec'
 
@@ -41,11 +42,12 @@ function middle(part: string, channels: number): Layer[] {
  * channels (256); its others go to D at once, and the map is the identity.
  */
 export function latentChannels(config: RunConfig): number {
-  return config.channelMultipliers.length >= 5 ? 2 * config.channels : config.codeDim
+  return config.channelMultipliers.length >= 5 ? 2 * config.channels : latentWidth(config)
 }
 
 function encoderLayers(config: RunConfig): Layer[] {
-  const { channels, channelsIn, channelMultipliers, residualBlocks, codeDim } = config
+  const { channels, channelsIn, channelMultipliers, residualBlocks } = config
+  const codeDim = latentWidth(config)
   const layers: Layer[] = [conv('encoder.conv_in', channelsIn, channels, 3)]
   let width = channels
   channelMultipliers.forEach((multiplier, level) => {
@@ -69,7 +71,8 @@ function encoderLayers(config: RunConfig): Layer[] {
 }
 
 function decoderLayers(config: RunConfig): Layer[] {
-  const { channels, channelsIn, channelMultipliers, residualBlocks, codeDim } = config
+  const { channels, channelsIn, channelMultipliers, residualBlocks } = config
+  const codeDim = latentWidth(config)
   const latent = latentChannels(config)
   // With no residual block at all the encoder never widens, but the decoder's levels have one block more.
   const deepest = residualBlocks === 0 ? 1 : (channelMultipliers.at(-1) ?? 1)

@@ -1,5 +1,6 @@
 // The small network of the preset "Quick look": two strided convolutions down, two transposed ones up, a few residual
 // blocks in between; four pixels a token.
+import { latentWidth } from '#shared/config/quantizers'
 import type { RunConfig } from '#shared/config/schema'
 import { conv, type Layer, type NetworkSpec } from '../spec'
 
@@ -20,7 +21,8 @@ function residualBlocks(part: string, channels: number, count: number): Layer[] 
 }
 
 export function quickNetwork(config: RunConfig): NetworkSpec {
-  const { channels, channelsIn, codeDim, residualBlocks: count, imageSize } = config
+  const { channels, channelsIn, residualBlocks: count, imageSize } = config
+  const width = latentWidth(config)
   const half = channels / 2
   const encoder: Layer[] = [
     conv('encoder.conv1', channelsIn, half, 4, 2),
@@ -30,10 +32,10 @@ export function quickNetwork(config: RunConfig): NetworkSpec {
     conv('encoder.conv3', channels, channels, 3),
     ...residualBlocks('encoder', channels, count),
     relu,
-    conv('encoder.conv_out', channels, codeDim, 1),
+    conv('encoder.conv_out', channels, width, 1),
   ]
   const decoder: Layer[] = [
-    conv('decoder.conv_in', codeDim, channels, 3),
+    conv('decoder.conv_in', width, channels, 3),
     ...residualBlocks('decoder', channels, count),
     relu,
     { kind: 'conv-transpose', name: 'decoder.up1', in: channels, out: half },

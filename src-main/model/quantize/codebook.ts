@@ -79,21 +79,34 @@ export function countDeadCodes({ counts }: CodebookState, config: CodebookConfig
   return counts ? tf.sum(tf.less(counts, config.deadCodeThreshold)) : tf.scalar(0)
 }
 
+/** How far a revived code lands from the code it is a copy of, as a share of its length. */
+const jitterShare = 0.01
+
+/** codes [K, D] moved by standard normal `jitter` [K, D], to about a hundredth of their length. */
+function jittered(codes: tf.Tensor2D, jitter: tf.Tensor2D, config: CodebookConfig): tf.Tensor2D {
+  const length = tf.norm(codes, 'euclidean', 1, true) // [K, 1]
+  const step = tf.mul(length, jitterShare / Math.sqrt(config.codeDim))
+  return onCodeSpace(tf.add(codes, tf.mul(jitter, step)), config.distance)
+}
+
 /**
- * Moves every code whose running use is below the threshold onto a vector of the batch. `chosen` int32 [K] names,
- * for each code, the vector that would replace it. A revived code starts with the threshold as its running use.
+ * Moves every code whose running use is below the threshold onto one of `vectors` [N, D]: those of the batch, or the
+ * codes that they chose, then with `jitter` [K, D]. `chosen` int32 [K] names, for each code, the vector that would
+ * replace it. A revived code starts with the threshold as its running use.
  */
 export function reviveDeadCodes(
   state: CodebookState,
   vectors: tf.Tensor2D,
   chosen: tf.Tensor1D,
   config: CodebookConfig,
+  jitter?: tf.Tensor2D,
 ): CodebookState {
   const threshold = config.deadCodeThreshold
   if (threshold === 0 || !state.counts) return state
   const dead = tf.less(state.counts, threshold) // [K]
   const deadRows = tf.expandDims(dead, 1) // [K, 1]
-  const replacements = tf.gather(vectors, chosen) // [K, D]
+  const copies = tf.gather(vectors, chosen) // [K, D]
+  const replacements = jitter ? jittered(copies, jitter, config) : copies
   return {
     codebook: tf.where(deadRows, replacements, state.codebook),
     counts: tf.where(dead, tf.fill([config.codebookSize], threshold), state.counts),

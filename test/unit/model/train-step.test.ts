@@ -74,6 +74,7 @@ function train(
   return { losses, model, growth }
 }
 
+const trained = { codebookUpdate: 'gradient' } as const
 const variants: [string, Partial<RunConfig>][] = [
   ['quick, rotation, EMA', {}],
   ['quick, ste, EMA', { estimator: 'ste' }],
@@ -84,6 +85,33 @@ const variants: [string, Partial<RunConfig>][] = [
   ['quick, data start, grey', { codebookInit: 'data', channelsIn: 1, optimizer: 'adam', gradientClip: 0 }],
   ['cnn, cosine, attention', { network: 'cnn', attention: [16], distance: 'cosine' }],
   ['cnn, Euclidean', { network: 'cnn' }],
+  ['residual, rotation', { quantizer: 'residual', quantizerDepth: 3 }],
+  [
+    'residual, gradient, revival',
+    { quantizer: 'residual', codebookUpdate: 'gradient', deadCodeThreshold: 1 },
+  ],
+  ['residual, k-means', { quantizer: 'residual', codebookInit: 'kmeans' }],
+  ['grouped, cosine, data', { quantizer: 'grouped', distance: 'cosine', codebookInit: 'data' }],
+  ['grouped, adaptive', { quantizer: 'grouped', estimator: 'rotation_adaptive' }],
+  ['simvq', { quantizer: 'simvq', estimator: 'ste', codebookUpdate: 'gradient' }],
+  ['ibq', { quantizer: 'ibq', codebookUpdate: 'gradient' }],
+  ['optvq', { quantizer: 'optvq', estimator: 'ste' }],
+  ['soft convex', { quantizer: 'soft_convex', codebookUpdate: 'gradient' }],
+  ['fsq', { quantizer: 'fsq', fsqLevels: [4, 3, 3], codeDim: 3, codebookSize: 36 }],
+  ['lfq, entropy', { quantizer: 'lfq', codeDim: 4, entropyWeight: 0.01 }],
+  ['unscaled', { estimator: 'rotation_unscaled' }],
+  ['inverse error', { estimator: 'rotation_inverse_error' }],
+  ['adaptive', { estimator: 'rotation_adaptive' }],
+  ['reflection', { estimator: 'reflection' }],
+  ['nsvq, revival from use', { ...trained, estimator: 'nsvq', deadCodeThreshold: 1, reviveFrom: 'usage' }],
+  ['diveq, revival', { ...trained, estimator: 'diveq', deadCodeThreshold: 1 }],
+  ['sf_diveq', { ...trained, estimator: 'sf_diveq' }],
+  ['gumbel', { ...trained, estimator: 'gumbel' }],
+  ['hessian', { estimator: 'hessian' }],
+  ['exact gradient', { estimator: 'exact_gradient' }],
+  ['exact gradient, projected, cosine', { estimator: 'exact_gradient', latentDim: 6, distance: 'cosine' }],
+  ['projection', { latentDim: 8 }],
+  ['regularised', { codebookUpdate: 'gradient', orthogonalWeight: 0.1, entropyWeight: 0.01 }],
 ]
 
 describe.each(variants)('%s', (_, change) => {
