@@ -35,7 +35,7 @@ export interface RowProducts {
 const longestInterval = 200
 
 /**
- * Whether diagnostics are taken at a step, counted from 1: with every tenth record, every 200 steps at most, and at
+ * Whether diagnostics are taken at a step, counted from 1: with every tenth record, at least every 200 steps, and at
  * steps 1, 2, 4, 8, … before, where most happens. By the step alone, so that stops change nothing.
  */
 export function diagnosticsDue(step: number, recordInterval: number): boolean {

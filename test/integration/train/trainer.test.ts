@@ -54,8 +54,8 @@ test('a whole run: records, samples, checkpoints, outcome', async () => {
   expect(looks.map(({ step }) => step)).toEqual([1, 2, 4, 8, 16])
   for (const look of looks) {
     const { vectors, lambda, angle, encoderLength, codeLength, obtuse, gradientCosine } = look
-    // Four images of 8×8 tokens.
-    expect(vectors).toBe(4 * 8 * 8)
+    // Four images of 4×4 tokens.
+    expect(vectors).toBe(4 * 4 * 4)
     for (const histogram of [lambda, angle, encoderLength, codeLength])
       expect(histogram.reduce((a, b) => a + b)).toBe(vectors)
     expect(obtuse).toBeCloseTo(angle.slice(18).reduce((a, b) => a + b) / vectors, 2)
