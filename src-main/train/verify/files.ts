@@ -12,6 +12,8 @@ const matrix = z
   .min(1)
   .refine((rows) => rows.every((row) => row.length === rows[0]?.length), 'rows of different lengths')
 const vector = z.array(z.number())
+/** One a row, or one a row and codebook. */
+const indices = z.array(z.union([z.int(), z.array(z.int())]))
 /** A number, a vector, a matrix, or one matrix a codebook. */
 const tensor = z.union([z.number(), vector, matrix, z.array(matrix)])
 export type Matrix = number[][]
@@ -40,14 +42,13 @@ const quantizerCase = z.object({
   gradients: z.record(z.string(), tensor).default({}),
   /** Further results by name, as in the peers' vectors. */
   outputs: z.record(z.string(), tensor).default({}),
-  indices: vector.optional(),
+  indices: indices.optional(),
 })
 export type QuantizerCase = z.infer<typeof quantizerCase>
 
 const edgeCase = z.object({ name: z.string(), z: matrix, q: matrix, upstream: matrix, expect: z.string() })
 export type EdgeCase = z.infer<typeof edgeCase>
 
-const indices = z.array(z.union([z.int(), z.array(z.int())]))
 const layerStep = z.object({
   x: matrix,
   upstream: matrix,
