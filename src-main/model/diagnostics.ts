@@ -6,7 +6,7 @@ import { withGradient } from '#shared/quantize/custom-gradient'
 
 /** Histograms by the bins of `#shared/histogram`. Vectors without a direction are in no histogram that needs one. */
 export interface Diagnostics {
-  /** The vectors looked at: N, or as many for each level or group. */
+  /** N, the vectors looked at. */
   vectors: number
   /** ‖q‖/‖e‖ */
   lambda: number[]
@@ -62,56 +62,40 @@ function scaled(a: tf.Tensor2D): tf.Tensor2D {
 
 type Part = 'e' | 'q' | 'g' | 'h'
 
-/**
- * Listens at the estimator during one step. Then `take` or `dispose`. Where the estimator is passed several times (by
- * level, by group), `input` and `output` are called in turn for each, and all passes count together.
- */
+/** Listens at both ends of the estimator during one step. Then `take` or `dispose`. */
 export class GradientProbe {
-  readonly #passes: Map<Part, tf.Tensor2D>[] = []
+  readonly #held = new Map<Part, tf.Tensor2D>()
 
   /** Encoder outputs [N, D] in the space of the search, on their way into the estimator and nowhere else. */
   input(e: tf.Tensor2D): tf.Tensor2D {
-    const pass = new Map<Part, tf.Tensor2D>()
-    this.#passes.push(pass)
-    hold(pass, 'e', e)
-    return overheard(e, (gradient) => hold(pass, 'h', gradient))
+    this.#hold('e', e)
+    return overheard(e, (gradient) => this.#hold('h', gradient))
   }
 
-  /** The estimator's output [N, D], and the codes that were chosen. */
+  /** The estimator's output [N, D], and what was chosen for e [N, D]: the code, or the sum of several. */
   output(output: tf.Tensor2D, q: tf.Tensor2D): tf.Tensor2D {
-    const pass = this.#passes.at(-1)
-    if (!pass) throw new Error('The probe heard no input.')
-    hold(pass, 'q', q)
-    return overheard(output, (gradient) => hold(pass, 'g', gradient))
+    this.#hold('q', q)
+    return overheard(output, (gradient) => this.#hold('g', gradient))
   }
 
-  /** The figures; frees what was held. Null where no estimator was passed in both directions. */
+  /** The figures; frees what was held. Null where the estimator was not passed in both directions. */
   take(): Diagnostics | null {
-    const products = this.#passes.flatMap((pass): RowProducts[] => {
-      const [e, q, g, h] = (['e', 'q', 'g', 'h'] as const).map((part) => pass.get(part))
-      return e && q && g && h ? [rowProducts(e, q, g, h)] : []
-    })
+    const [e, q, g, h] = (['e', 'q', 'g', 'h'] as const).map((part) => this.#held.get(part))
+    const figures = e && q && g && h ? diagnosticsOf(rowProducts(e, q, g, h)) : null
     this.dispose()
-    return products.length > 0 ? diagnosticsOf(joined(products)) : null
+    return figures
   }
 
   dispose(): void {
-    for (const pass of this.#passes.splice(0)) for (const tensor of pass.values()) tensor.dispose()
+    for (const tensor of this.#held.values()) tensor.dispose()
+    this.#held.clear()
   }
-}
 
-/** A clone shares the values, so holding costs nothing. */
-function hold(pass: Map<Part, tf.Tensor2D>, part: Part, tensor: tf.Tensor2D): void {
-  pass.get(part)?.dispose()
-  pass.set(part, tf.keep(tensor.clone()))
-}
-
-function joined(products: readonly RowProducts[]): RowProducts {
-  const [first] = products
-  if (first && products.length === 1) return first
-  const all = (name: keyof RowProducts): Float64Array =>
-    Float64Array.from(products.flatMap((one) => Array.from(one[name])))
-  return { ee: all('ee'), qq: all('qq'), eq: all('eq'), hh: all('hh'), gg: all('gg'), hg: all('hg') }
+  /** A clone shares the values, so holding costs nothing. */
+  #hold(part: Part, tensor: tf.Tensor2D): void {
+    this.#held.get(part)?.dispose()
+    this.#held.set(part, tf.keep(tensor.clone()))
+  }
 }
 
 function rowProducts(e: tf.Tensor2D, q: tf.Tensor2D, g: tf.Tensor2D, h: tf.Tensor2D): RowProducts {

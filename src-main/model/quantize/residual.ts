@@ -20,14 +20,15 @@ function levels(
 ): { found: Quantized[]; left: tf.Tensor2D } {
   const found: Quantized[] = []
   let left = e
-  let through = context.probe?.input(e)
+  // A path of its own also without a probe: gradients must add up in the same order, or looking would change bits.
+  let through = context.probe?.input(e) ?? e.clone()
   books.forEach((book, level) => {
     const statistics = context.statistics?.[level]
     const one = quantize(left, book, config, { statistics, through })
     found.push(one)
     const code = asConstant(() => one.output.clone())
     left = tf.sub(left, code)
-    through &&= tf.sub(through, code)
+    through = tf.sub(through, code)
   })
   return { found, left }
 }

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { defaultConfig, type RunConfig } from '#shared/config/schema'
 import { angleBins, countInBins, lengthBins, ratioBins, totalOf } from '#shared/histogram'
 import { diagnosticsOf } from '#main/model/diagnostics'
-import { quantize } from '#main/model/quantize/quantizer'
+import { quantize, type Quantized } from '#main/model/quantize/quantizer'
 import {
   createModel,
   createOptimizer,
@@ -35,6 +35,13 @@ function randomRows(count: number, dim: number, seed: number, scale = 1): Rows {
   )
 }
 
+const probedQuantize = (
+  e: tf.Tensor2D,
+  codebook: tf.Tensor2D,
+  config: RunConfig,
+  probe: GradientProbe,
+): Quantized => quantize(e, codebook, config, { probe })
+
 /** Runs the quantizer alone, with `g` as the gradient at its output. */
 function probed(
   e: Rows,
@@ -47,7 +54,7 @@ function probed(
     const given = { ...defaultConfig, ...config }
     const outputs: Rows[] = []
     const run = (x: tf.Tensor): tf.Tensor => {
-      const { output, commitment } = quantize(x as tf.Tensor2D, tf.tensor2d(codebook), given, probe)
+      const { output, commitment } = probedQuantize(x as tf.Tensor2D, tf.tensor2d(codebook), given, probe)
       outputs.push(output.arraySync())
       // The commitment's gradient reaches e as well, and must not be heard.
       return tf.add(tf.sum(tf.mul(output, tf.tensor2d(g))), tf.mul(commitment, 1e3))
@@ -158,6 +165,17 @@ const variants: [string, Partial<RunConfig>][] = [
   ['rotation, EMA', {}],
   ['straight-through, revival', { estimator: 'ste', deadCodeThreshold: 0.5 }],
   ['gradient codebook, cosine', { codebookUpdate: 'gradient', distance: 'cosine' }],
+  ['residual, rotation', { quantizer: 'residual', quantizerDepth: 3 }],
+  ['residual, gradient codebook', { quantizer: 'residual', codebookUpdate: 'gradient' }],
+  ['grouped', { quantizer: 'grouped', groups: 2, deadCodeThreshold: 0.5 }],
+  ['adaptive scale', { estimator: 'rotation_adaptive' }],
+  ['noise', { estimator: 'diveq', codebookUpdate: 'gradient' }],
+  ['Gumbel', { estimator: 'gumbel', codebookUpdate: 'gradient' }],
+  ['asking the decoder', { estimator: 'hessian' }],
+  ['IBQ', { quantizer: 'ibq', codebookUpdate: 'gradient', estimator: 'ste' }],
+  ['SimVQ', { quantizer: 'simvq', codebookUpdate: 'gradient' }],
+  ['scalar levels', { quantizer: 'fsq', codeDim: 4, estimator: 'ste' }],
+  ['a projection', { latentDim: 6 }],
 ]
 
 describe.each(variants)('a step with %s', (_, change) => {
