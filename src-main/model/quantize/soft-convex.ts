@@ -58,7 +58,7 @@ export function projectOnSimplex(p: tf.Tensor2D): tf.Tensor2D {
         const kept = tf.sum(stays, 1, true) // [N, 1]
         const last = tf.cast(tf.equal(places, kept), 'float32') // [N, K] one-hot
         const tau = tf.sum(tf.mul(thresholds, last), 1, true) // [N, 1]
-        return tf.relu(tf.sub<tf.Tensor2D>(p, tau))
+        return tf.relu<tf.Tensor2D>(tf.sub(p, tau))
       })
       save([result])
       return result
