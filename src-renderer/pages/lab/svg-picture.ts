@@ -28,11 +28,11 @@ export function standaloneSvg(svg: SVGSVGElement, background: string, descriptio
   const originals = svg.querySelectorAll('*')
   copy.querySelectorAll('*').forEach((element, index) => {
     const original = originals[index]
-    if (original) writeLooks(original, element)
+    if (original) writeLooks(original, element, original.parentElement)
   })
   for (const control of copy.querySelectorAll('[data-control]')) control.remove()
+  writeLooks(svg, copy, null)
   const { width, height } = svg.viewBox.baseVal
-  for (const name of ['class', 'style', 'role', 'aria-label', 'tabindex']) copy.removeAttribute(name)
   copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
   copy.setAttribute('width', String(width))
   copy.setAttribute('height', String(height))
@@ -46,11 +46,14 @@ export function standaloneSvg(svg: SVGSVGElement, background: string, descriptio
   return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(copy)}\n`
 }
 
-function writeLooks(original: Element, copy: Element): void {
+/** Writes what differs from the parent, from which a reader of the file takes the rest. */
+function writeLooks(original: Element, copy: Element, parent: Element | null): void {
   const style = getComputedStyle(original)
+  const inherited = parent ? getComputedStyle(parent) : null
   for (const name of looks) {
     const value = style.getPropertyValue(name)
-    if (value !== '' && value !== 'normal') copy.setAttribute(name, value)
+    const known = name === 'opacity' ? '1' : inherited?.getPropertyValue(name)
+    if (value !== '' && value !== 'normal' && value !== known) copy.setAttribute(name, value)
   }
   for (const attribute of [...copy.attributes]) {
     if (/^(class|style|tabindex|role|aria-|data-v-)/.test(attribute.name))
