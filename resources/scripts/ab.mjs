@@ -46,7 +46,6 @@ for (const estimator of estimators)
   for (const seed of seeds) {
     if (results.runs.some((run) => run.estimator === estimator && run.seed === seed)) continue
     process.stderr.write(`${estimator}, seed ${seed}\n`)
-    const started = Date.now()
     const out = join(work, `${estimator}-${seed}`)
     const config = [
       '--config',
@@ -61,7 +60,6 @@ for (const estimator of estimators)
         ? ['resume', out]
         : ['train', '--data', 'sample', ...config, '--out', out],
     )
-    const seconds = Math.round((Date.now() - started) / 1000)
     // `train` reports the last step; the figures of README are the last step's, as the peer's are.
     const last = await gyre(['evaluate', out, '--checkpoint', 'last'])
     const history = readFileSync(join(out, 'metrics.jsonl'), 'utf8')
@@ -74,7 +72,6 @@ for (const estimator of estimators)
       estimator,
       seed,
       engine: trained.engine,
-      seconds,
       step: last.step,
       validation: last.validation,
       history,
@@ -84,6 +81,6 @@ for (const estimator of estimators)
 
 const row = (run) => {
   const v = run.validation
-  return `${run.estimator} seed ${run.seed}: mse ${v.mse.toFixed(4)}, usage ${(100 * v.usage).toFixed(1)} %, perplexity ${v.perplexity.toFixed(0)}, quantization error ${v.quantizationError.toFixed(4)}, ${run.seconds} s`
+  return `${run.estimator} seed ${run.seed}: mse ${v.mse.toFixed(4)}, usage ${(100 * v.usage).toFixed(1)} %, perplexity ${v.perplexity.toFixed(0)}, quantization error ${v.quantizationError.toFixed(4)}`
 }
 for (const run of results.runs) process.stdout.write(`${row(run)}\n`)
