@@ -1,4 +1,5 @@
-// The same ten steps from one seed on TensorFlow and on WASM: losses, norms and codes agree.
+// The same steps from one seed on TensorFlow and on WASM, for every estimator and quantizer: losses and norms agree, and
+// so does the search where two codes are equally near.
 import * as tf from '@tensorflow/tfjs-core'
 import { expect, test } from 'vitest'
 import { listEngines, loadEngine, type EngineId } from '#main/engine/index'
@@ -10,7 +11,8 @@ import {
   disposeOutput,
   learningRateAt,
 } from '#main/model/index'
-import { defaultConfig, type RunConfig } from '#shared/config/schema'
+import { nearestCodes } from '#main/model/quantize/search'
+import { defaultConfig, estimatorIds, type RunConfig } from '#shared/config/schema'
 
 const base: RunConfig = {
   ...defaultConfig,
@@ -31,6 +33,27 @@ const configs: [string, RunConfig][] = [
   ['cnn, rotation', { ...base, imageSize: 16, network: 'cnn', attention: [16], batchSize: 2 }],
 ]
 
+const small: RunConfig = { ...base, imageSize: 16, batchSize: 2, codebookSize: 16, codeDim: 4 }
+const trained = { codebookUpdate: 'gradient' } as const
+const others: [string, RunConfig][] = [
+  ...estimatorIds.map((estimator): [string, RunConfig] => {
+    const own = ['nsvq', 'diveq', 'sf_diveq', 'gumbel'].includes(estimator)
+    return [estimator, { ...small, estimator, ...(own && { ...trained, deadCodeThreshold: 0.5 }) }]
+  }),
+  ['residual', { ...small, quantizer: 'residual', codebookInit: 'kmeans' }],
+  ['grouped', { ...small, quantizer: 'grouped', reviveFrom: 'usage', deadCodeThreshold: 0.5 }],
+  ['simvq', { ...small, quantizer: 'simvq', estimator: 'ste', ...trained }],
+  ['ibq', { ...small, quantizer: 'ibq', ...trained }],
+  ['optvq', { ...small, quantizer: 'optvq', estimator: 'ste' }],
+  ['soft_convex', { ...small, quantizer: 'soft_convex', ...trained }],
+  ['fsq', { ...small, quantizer: 'fsq', fsqLevels: [4, 4], codeDim: 2 }],
+  ['lfq', { ...small, quantizer: 'lfq' }],
+  [
+    'projection, regularised',
+    { ...small, ...trained, latentDim: 6, orthogonalWeight: 1, entropyWeight: 0.1 },
+  ],
+]
+
 const steps = 10
 
 /** Smooth pictures: sums of a few waves, the same on every engine. */
@@ -48,7 +71,7 @@ function pictures({ batchSize, imageSize }: RunConfig): tf.Tensor4D {
   return tf.tensor4d(pixels, [batchSize, imageSize, imageSize, 3])
 }
 
-async function losses(engineId: EngineId, config: RunConfig): Promise<number[][]> {
+async function losses(engineId: EngineId, config: RunConfig, steps: number): Promise<number[][]> {
   const engine = await loadEngine(engineId)
   expect(engine.id).toBe(engineId)
   const model = createModel(config, 1)
@@ -56,6 +79,7 @@ async function losses(engineId: EngineId, config: RunConfig): Promise<number[][]
   const step = createTrainStep(model, optimizer, config)
   const random = createRandom(2)
   const x = pictures(config)
+  model.initialiseCodebook([x], random)
   const found: number[][] = []
   for (let t = 1; t <= steps; t++) {
     const output = step(x, learningRateAt(config, t), t, random)
@@ -76,8 +100,8 @@ const missing = tensorFlow?.available ? null : (tensorFlow?.reason ?? 'There is 
 if (missing) console.warn(`Skipped: two engines are needed. ${missing}`)
 
 test.skipIf(missing !== null).each(configs)('%s', async (_, config) => {
-  const native = await losses('tensorflow-cpu', config)
-  const wasm = await losses('wasm', config)
+  const native = await losses('tensorflow-cpu', config, steps)
+  const wasm = await losses('wasm', config, steps)
   expect(native).toHaveLength(steps)
   native.flat().forEach((value, i) => {
     const other = wasm.flat()[i] ?? NaN
@@ -86,3 +110,42 @@ test.skipIf(missing !== null).each(configs)('%s', async (_, config) => {
   // The steps are not idle: the picture is being learnt.
   expect(native.at(-1)?.[1]).toBeLessThan(native[0]?.[1] ?? 0)
 })
+
+test.skipIf(missing !== null).each(others)('%s, three steps', async (_, config) => {
+  const native = await losses('tensorflow-cpu', config, 3)
+  const wasm = await losses('wasm', config, 3)
+  native.flat().forEach((value, i) => {
+    const other = wasm.flat()[i] ?? NaN
+    expect(Math.abs(other - value)).toBeLessThan(1e-3 * Math.max(1, Math.abs(value)))
+  })
+})
+
+test.skipIf(missing !== null).each(['tensorflow-cpu', 'wasm'] as const)(
+  'equally near codes: the lowest index, in every chunk (%s)',
+  async (engineId) => {
+    const engine = await loadEngine(engineId)
+    const found = tf.tidy(() => {
+      // Each code three times; and vectors halfway between two codes.
+      const codes = tf.tensor2d([
+        [9, 9],
+        [1, 0],
+        [-1, 0],
+        [1, 0],
+        [0, 5],
+        [-1, 0],
+        [1, 0],
+      ])
+      const vectors = tf.tensor2d([
+        [1, 0],
+        [-1, 0],
+        [0, 0],
+        [2, 0],
+        [0, 5],
+        [0, 0],
+      ])
+      return [undefined, 1, 2, 4].map((rows) => [...nearestCodes(vectors, codes, rows).dataSync()])
+    })
+    engine.close()
+    for (const indices of found) expect(indices).toEqual([1, 2, 1, 1, 4, 1])
+  },
+)

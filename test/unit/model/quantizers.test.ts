@@ -277,7 +277,8 @@ describe('draws', () => {
   test('noiseVariance is a variance', () => {
     const config = configOf({ estimator: 'diveq', ...trained, noiseVariance: 0.25 })
     const { noise } = drawNoise(config, 2000, 1, createRandom(3))
-    const values = noise?.dataSync() ?? new Float32Array()
+    const values: Float32Array | undefined = noise?.dataSync<'float32'>()
+    if (!values) throw new Error('No noise.')
     expect(values.reduce((a, b) => a + b * b, 0) / values.length).toBeCloseTo(0.25, 1)
   })
 
