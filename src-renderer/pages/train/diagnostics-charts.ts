@@ -1,7 +1,7 @@
 // What the Diagnostics of the Train page show: which histograms and lines, in which words, with what explanation,
 // as summary and as table. Pure.
 import { addCounts, angleBins, lengthBins, quantile, ratioBins, totalOf, type Bins } from '#shared/histogram'
-import type { RunConfig } from '#shared/config/index'
+import { usesEstimatorNamed, type RunConfig } from '#shared/config/index'
 import type { DiagnosticsRecord } from '#shared/contract/files'
 import type { ChartTable, Curve, CurveChartSpec } from '../../charts/curve-option'
 import type { HeatColumn, HeatmapSpec } from '../../charts/heatmap-option'
@@ -59,13 +59,15 @@ export const figurePlans: Readonly<
 }
 
 /** What is good and what is trouble, in one or two sentences; some of it depends on what the run uses. */
-export function explanations(config: Pick<RunConfig, 'estimator' | 'distance'>): Record<string, string> {
+export function explanations(
+  config: Pick<RunConfig, 'quantizer' | 'estimator' | 'distance'>,
+): Record<string, string> {
   const cosine = config.distance === 'cosine'
   const between = 'How alike the gradient handed to the encoder (∇e) and the one at the codes (g) point:'
   return {
     lambda: cosine
       ? 'λ = ‖q‖/‖e‖: with the cosine distance both have length 1, so this stays at 1.'
-      : config.estimator === 'rotation'
+      : usesEstimatorNamed(config, 'rotation', 'reflection')
         ? 'λ = ‖q‖/‖e‖ scales the encoder’s gradient: near 1 is good; far below 1 early on, the commitment loss takes over and codes may collapse.'
         : 'λ = ‖q‖/‖e‖, code over encoder output: near 1 is good; far from 1, the codes have not caught up with the encoder.',
     angle:
@@ -75,10 +77,9 @@ export function explanations(config: Pick<RunConfig, 'estimator' | 'distance'>):
       : 'Lengths of encoder outputs e and of their codes q: good in one range; near zero angles mean nothing, growth without end is trouble.',
     obtuse:
       'Vectors more than 90° from their code: near 0 % is good, some at the start are normal, many later mean over-rotated gradients.',
-    gradientCosine:
-      config.estimator === 'ste'
-        ? `${between} straight-through copies it, so this is 1.`
-        : `${between} 1 is the same way, below 0 mostly against it.`,
+    gradientCosine: usesEstimatorNamed(config, 'ste')
+      ? `${between} straight-through copies it, so this is 1.`
+      : `${between} 1 is the same way, below 0 mostly against it.`,
     revived:
       'Rarely used codes that were moved onto encoder outputs, per window: many early are normal, a stream without end means too many codes.',
   }

@@ -1,4 +1,5 @@
 // What the three charts of the Train page show, from the curves of a run: curves, axes, summary, table. Pure.
+import { usesEstimator, type RunConfig } from '#shared/config/index'
 import type { EvaluationRecord } from '#shared/contract/files'
 import { clock, count, duration, measure, percent } from '../../format'
 import type { Axis, ChartTable, Curve, CurveChartSpec } from '../../charts/curve-option'
@@ -31,6 +32,13 @@ interface CurvePlan {
   format?: (value: number) => string
   /** One value a window: nothing to smooth. */
   sparse?: boolean
+}
+
+/** The accent for rotations, the contrast for straight-through, a neutral one for everything else. */
+export function mainColour(config: Pick<RunConfig, 'quantizer' | 'estimator'>): ColourToken {
+  if (!usesEstimator(config)) return 'series-5'
+  if (config.estimator.startsWith('rotation')) return 'rotation'
+  return config.estimator === 'ste' ? 'ste' : 'series-5'
 }
 
 /** Buckets of a drawn line; each gives up to two points. */

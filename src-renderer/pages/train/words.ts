@@ -1,10 +1,21 @@
 // Sentences of the Train page: what a status means, what happens next. Pure.
+import { usesEstimator, type RunConfig } from '#shared/config/index'
 import type { RunFile } from '#shared/contract/files'
 import { count } from '../../format'
+import { valueWord } from '../design/words'
 
 /** PSNR of images in [−1, 1], in words; an empty string where there is none. */
 export function psnrOf(mse: number): string {
   return mse > 0 && Number.isFinite(mse) ? `${(10 * Math.log10(4 / mse)).toFixed(1)} dB` : ''
+}
+
+/** How a run quantizes and passes gradients: `rotation trick`, `Residual, NSVQ`, `FSQ`. */
+export function methodWords(config: Pick<RunConfig, 'quantizer' | 'estimator'>): string {
+  const { quantizer, estimator } = config
+  if (!usesEstimator(config)) return valueWord(quantizer)
+  const known: Partial<Record<string, string>> = { rotation: 'rotation trick', ste: 'straight-through' }
+  const words = known[estimator] ?? valueWord(estimator)
+  return quantizer === 'vq' ? words : `${valueWord(quantizer)}, ${words}`
 }
 
 export interface Situation {

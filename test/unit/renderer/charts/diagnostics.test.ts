@@ -2,6 +2,7 @@
 // Histograms over time: what is drawn where, what is said about it, and how much of a long run is kept.
 import { describe, expect, it } from 'vitest'
 import { angleBins, countInBins, lengthBins, ratioBins, totalOf } from '#shared/histogram'
+import type { RunConfig } from '#shared/config/index'
 import type { DiagnosticsRecord, TrainRecord } from '#shared/contract/files'
 import { heatmapOption } from '../../../../src-renderer/charts/heatmap-option'
 import { RunSeries } from '../../../../src-renderer/charts/run-series'
@@ -152,11 +153,13 @@ describe('in words and as a table', () => {
   })
 
   it('explains what is special about a run', () => {
-    expect(explanations({ estimator: 'ste', distance: 'euclidean' })['gradientCosine']).toContain('this is 1')
-    expect(explanations({ estimator: 'rotation', distance: 'euclidean' })['lambda']).toContain(
-      'commitment loss',
-    )
-    expect(explanations({ estimator: 'rotation', distance: 'cosine' })['lambda']).toContain('stays at 1')
+    const words = (change: Partial<RunConfig>): Record<string, string> =>
+      explanations({ quantizer: 'vq', estimator: 'rotation', distance: 'euclidean', ...change })
+    expect(words({ estimator: 'ste' })['gradientCosine']).toContain('this is 1')
+    // Brings its own gradient: what is chosen as estimator says nothing.
+    expect(words({ estimator: 'ste', quantizer: 'ibq' })['gradientCosine']).not.toContain('this is 1')
+    expect(words({})['lambda']).toContain('commitment loss')
+    expect(words({ distance: 'cosine' })['lambda']).toContain('stays at 1')
   })
 })
 

@@ -12,7 +12,7 @@ import {
   tableOf,
   type ChartView,
 } from '../../../../src-renderer/pages/train/train-charts'
-import { psnrOf, situationOf } from '../../../../src-renderer/pages/train/words'
+import { methodWords, psnrOf, situationOf } from '../../../../src-renderer/pages/train/words'
 
 function run(change: Partial<RunFile>): RunFile {
   return {
@@ -175,4 +175,11 @@ describe('the charts', () => {
     expect(tableOf(series, codebookPlan(view, 512)).rows).toEqual([['200', '50 %, 256 codes', '128']])
     expect(summarise(new RunSeries(), lossPlan(view))).toBe('No values yet.')
   })
+})
+
+it('names a method, and its quantizer where that is not one codebook', () => {
+  expect(methodWords({ quantizer: 'vq', estimator: 'rotation' })).toBe('rotation trick')
+  expect(methodWords({ quantizer: 'vq', estimator: 'nsvq' })).toBe('NSVQ')
+  expect(methodWords({ quantizer: 'residual', estimator: 'rotation' })).toBe('Residual, rotation trick')
+  expect(methodWords({ quantizer: 'fsq', estimator: 'ste' })).toBe('FSQ')
 })
