@@ -27,7 +27,7 @@ export interface ExportRequest {
 }
 
 const isExported = (name: string): boolean =>
-  name === 'codebook' || name.startsWith('encoder.') || name.startsWith('decoder.')
+  name === 'codebook' || ['encoder.', 'decoder.', 'quantizer.'].some((part) => name.startsWith(part))
 
 /** An export may replace an earlier export, never somebody's own files that happen to have these names. */
 async function refuseForeignFiles(out: string): Promise<void> {
