@@ -2,6 +2,7 @@
 // the package's own entry looks for the binding inside node_modules only.
 import * as tf from '@tensorflow/tfjs-core'
 import { createRequire } from 'node:module'
+import { constants, platform } from 'node:os'
 import { join } from 'node:path'
 import util from 'node:util'
 import { bindingFileName, quietFileName } from './binding-source'
@@ -27,11 +28,26 @@ function restoreNodeHelpers(): void {
   target.isArray ??= Array.isArray
 }
 
+/** `RTLD_NODELETE`, which Node has no name for. Windows has no such flag, and ignores it. */
+const keepLoaded = { linux: 0x1000, darwin: 0x80 } as const
+
+/**
+ * Loads a native addon for good. A thread that ends takes its addons out of the process, but TensorFlow leaves functions
+ * behind that run when the process exits: they must still be there.
+ */
+function loadForGood(path: string): unknown {
+  const loaded: { exports: unknown } = { exports: {} }
+  const name = platform()
+  const keep = name === 'linux' || name === 'darwin' ? keepLoaded[name] : 0
+  process.dlopen(loaded, path, constants.dlopen.RTLD_LAZY | keep)
+  return loaded.exports
+}
+
 /** Loads the binding from `folder` and makes TensorFlow the active backend of this thread. */
 export function startTensorFlow(folder: string): { binding: TensorFlowBinding; version: string } {
   restoreNodeHelpers()
   nodeRequire(join(folder, quietFileName))
-  const binding = nodeRequire(join(folder, bindingFileName)) as TensorFlowBinding
+  const binding = loadForGood(join(folder, bindingFileName)) as TensorFlowBinding
   // Required, not imported: these files are CommonJS and must share their tfjs-core with the import above.
   nodeRequire('@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js')
   const { NodeJSKernelBackend } = nodeRequire(
