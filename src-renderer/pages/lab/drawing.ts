@@ -83,7 +83,7 @@ export const panelGap = 12
 export const panelHead = 38
 
 /** Panels smaller than this are hard to read; rather the page scrolls. */
-const smallest = 290
+const smallest = 235
 
 export function panelGrid(count: number, width: number, height: number, largest = 560): PanelGrid {
   let best: PanelGrid = { columns: 1, rows: count, size: 0 }
@@ -92,7 +92,7 @@ export function panelGrid(count: number, width: number, height: number, largest 
     const across = (width - panelGap * (columns - 1)) / columns
     const down = (height - panelGap * (rows - 1)) / rows - panelHead
     const size = Math.floor(Math.min(across, Math.max(down, smallest), largest))
-    if (size > best.size) best = { columns, rows, size }
+    if (size >= best.size) best = { columns, rows, size }
   }
   return best
 }
@@ -102,11 +102,15 @@ export function gridHeight({ rows, size }: PanelGrid): number {
   return Math.max(0, rows * (size + panelHead + panelGap) - panelGap)
 }
 
-/** Where panel `index` of a grid begins, the grid being in the middle of `width`. */
-export function panelPlace({ columns, size }: PanelGrid, index: number, width: number): Vector {
-  const used = columns * (size + panelGap) - panelGap
+/** Width of the drawing of a grid of panels. */
+export function gridWidth({ columns, size }: PanelGrid): number {
+  return Math.max(0, columns * (size + panelGap) - panelGap)
+}
+
+/** Where panel `index` of a grid begins. */
+export function panelPlace({ columns, size }: PanelGrid, index: number): Vector {
   return {
-    x: Math.floor((width - used) / 2) + (index % columns) * (size + panelGap),
+    x: (index % columns) * (size + panelGap),
     y: Math.floor(index / columns) * (size + panelHead + panelGap),
   }
 }

@@ -99,6 +99,8 @@ export interface Repeated {
   estimator: string
   mean: number
   deviation: number
+  /** Mean of f at the end; null where there is no function. */
+  value: number | null
   /** Seeds in which its distortion was the lowest. */
   lowest: number
   diverged: number
@@ -109,18 +111,24 @@ export function repeatedOf(frames: readonly Frame[]): Repeated[] {
   const estimators = frames[0]?.lanes.map(({ estimator }) => estimator) ?? []
   return estimators.map((estimator, index) => {
     const lanes = frames.flatMap(({ lanes: all }) => all[index] ?? [])
-    const values = lanes.filter(({ divergedAt }) => divergedAt === null).map(({ distortion }) => distortion)
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+    const alive = lanes.filter(({ divergedAt }) => divergedAt === null)
+    const values = alive.map(({ distortion }) => distortion)
+    const mean = meanOf(values)
+    const heights = alive.flatMap(({ value }) => value ?? [])
     const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1)
     return {
       estimator,
       mean,
       deviation: Math.sqrt(variance),
+      value: heights.length > 0 ? meanOf(heights) : null,
       lowest: frames.filter((frame) => lowestOf(frame) === estimator).length,
       diverged: lanes.length - values.length,
     }
   })
 }
+
+const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length
 
 function lowestOf({ lanes }: Frame): string | null {
   const alive = lanes.filter(({ divergedAt }) => divergedAt === null)

@@ -18,12 +18,21 @@ const looks = [
   'text-anchor',
 ] as const
 
+/** Around the drawing, in pixels. */
+const margin = 12
+
+export interface StandaloneSvg {
+  text: string
+  width: number
+  height: number
+}
+
 /**
- * The SVG as text. Parts marked `data-control` (handles to drag) are left out.
+ * The SVG as text, with a margin. Parts marked `data-control` (handles to drag) are left out.
  * @param background Colour behind everything.
  * @param description What it shows, in words.
  */
-export function standaloneSvg(svg: SVGSVGElement, background: string, description: string): string {
+export function standaloneSvg(svg: SVGSVGElement, background: string, description: string): StandaloneSvg {
   const copy = svg.cloneNode(true) as SVGSVGElement
   const originals = svg.querySelectorAll('*')
   copy.querySelectorAll('*').forEach((element, index) => {
@@ -32,18 +41,23 @@ export function standaloneSvg(svg: SVGSVGElement, background: string, descriptio
   })
   for (const control of copy.querySelectorAll('[data-control]')) control.remove()
   writeLooks(svg, copy, null)
-  const { width, height } = svg.viewBox.baseVal
+  const width = svg.viewBox.baseVal.width + 2 * margin
+  const height = svg.viewBox.baseVal.height + 2 * margin
+  copy.setAttribute('viewBox', `${-margin} ${-margin} ${width} ${height}`)
   copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
   copy.setAttribute('width', String(width))
   copy.setAttribute('height', String(height))
   const title = document.createElementNS('http://www.w3.org/2000/svg', 'title')
   title.textContent = description
   const paper = document.createElementNS('http://www.w3.org/2000/svg', 'rect')
+  paper.setAttribute('x', String(-margin))
+  paper.setAttribute('y', String(-margin))
   paper.setAttribute('width', String(width))
   paper.setAttribute('height', String(height))
   paper.setAttribute('fill', background)
   copy.prepend(title, paper)
-  return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(copy)}\n`
+  const text = new XMLSerializer().serializeToString(copy)
+  return { text: `<?xml version="1.0" encoding="UTF-8"?>\n${text}\n`, width, height }
 }
 
 /** Writes what differs from the parent, from which a reader of the file takes the rest. */
@@ -61,13 +75,13 @@ function writeLooks(original: Element, copy: Element, parent: Element | null): v
   }
 }
 
-export function svgBlob(text: string): Blob {
+export function svgBlob({ text }: StandaloneSvg): Blob {
   return new Blob([text], { type: 'image/svg+xml' })
 }
 
 /** @throws `internal` when the browser cannot draw it. */
-export async function pngOf(text: string, width: number, height: number, pixelRatio = 2): Promise<Blob> {
-  const url = URL.createObjectURL(svgBlob(text))
+export async function pngOf({ text, width, height }: StandaloneSvg, pixelRatio = 2): Promise<Blob> {
+  const url = URL.createObjectURL(svgBlob({ text, width, height }))
   try {
     const image = new Image()
     image.src = url

@@ -89,8 +89,8 @@ describe('who is ahead', () => {
       frame(lane('ste', 0, 5), lane('rotation', 5)),
     ])
     expect(rows).toEqual([
-      { estimator: 'ste', mean: 2, deviation: Math.SQRT2, lowest: 1, diverged: 1 },
-      { estimator: 'rotation', mean: 3, deviation: Math.sqrt(3), lowest: 2, diverged: 0 },
+      { estimator: 'ste', mean: 2, deviation: Math.SQRT2, value: null, lowest: 1, diverged: 1 },
+      { estimator: 'rotation', mean: 3, deviation: Math.sqrt(3), value: null, lowest: 2, diverged: 0 },
     ])
   })
 

@@ -20,9 +20,10 @@ it('stands alone', () => {
   const svg = drawing()
   // happy-dom keeps no view box of its own.
   Object.defineProperty(svg, 'viewBox', { value: { baseVal: { width: 300, height: 200 } } })
-  const text = standaloneSvg(svg, '#ffffff', 'Points & codes')
+  const { text, width, height } = standaloneSvg(svg, '#ffffff', 'Points & codes')
   expect(text).toContain('xmlns="http://www.w3.org/2000/svg"')
-  expect(text).toContain('width="300"')
+  expect(text).toContain('viewBox="-12 -12 324 224"')
+  expect([width, height]).toEqual([324, 224])
   expect(text).toContain('Points &amp; codes')
   expect(text).toMatch(/<path[^>]* stroke="rgb\(0, 114, 178\)"/)
   expect(text).toMatch(/<text[^>]* fill="rgb\(26, 26, 26\)"/)
