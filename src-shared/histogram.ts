@@ -2,19 +2,19 @@
 // counting, adding up, quantiles. Pure.
 
 export interface Bins {
-  /** Edges of equal bins, ascending: one more than there are bins. On a log scale they are powers of √2. */
+  /** Edges of equal bins, ascending: one more than there are bins. On a log scale they are quarter octaves. */
   edges: readonly number[]
   log: boolean
 }
 
-function halfOctaves(from: number, to: number): Bins {
-  return { edges: Array.from({ length: 2 * (to - from) + 1 }, (_, i) => 2 ** (from + i / 2)), log: true }
+function quarterOctaves(from: number, to: number): Bins {
+  return { edges: Array.from({ length: 4 * (to - from) + 1 }, (_, i) => 2 ** (from + i / 4)), log: true }
 }
 
-/** 32 half octaves, 1/256 … 256: λ = ‖q‖/‖e‖. */
-export const ratioBins: Bins = halfOctaves(-8, 8)
-/** 40 half octaves, 1/4096 … 256: ‖e‖ and ‖q‖. */
-export const lengthBins: Bins = halfOctaves(-12, 8)
+/** 64 quarter octaves, 1/256 … 256: λ = ‖q‖/‖e‖. */
+export const ratioBins: Bins = quarterOctaves(-8, 8)
+/** 80 quarter octaves, 1/4096 … 256: ‖e‖ and ‖q‖. */
+export const lengthBins: Bins = quarterOctaves(-12, 8)
 /** 36 bins of 5°. */
 export const angleBins: Bins = { edges: Array.from({ length: 37 }, (_, i) => 5 * i), log: false }
 

@@ -6,9 +6,10 @@ import type { EChartsCoreOption } from './echarts'
 import { formatTick, logScale } from './log-axis'
 import type { ChartColours, ColourToken } from './theme'
 
-/** One histogram, drawn from the end of the one before it up to its own place. */
+/** One histogram, taken at `at`, drawn as a column around it. */
 export interface HeatColumn {
   from: number
+  at: number
   to: number
   counts: readonly number[]
 }
@@ -101,13 +102,13 @@ export function heatmapOption(spec: HeatmapSpec, colours: ChartColours): ECharts
         : [],
     ),
   )
-  const xEnd = columns.at(-1)?.to ?? 1
+  const xEnd = spec.x.max ?? columns.at(-1)?.to ?? 1
   return {
     animation: false,
     textStyle: { fontFamily: colours.font, fontSize: 11 },
     grid: { left: 52, right: 16, top: 24, bottom: 38 },
     xAxis: {
-      ...axisOption({ max: xEnd, ...spec.x, min: 0 }, [0, xEnd], colours),
+      ...axisOption({ ...spec.x, min: 0, max: xEnd }, [0, xEnd], colours),
       splitLine: { show: false },
       nameLocation: 'middle',
       nameGap: 24,
@@ -149,7 +150,7 @@ export function heatmapOption(spec: HeatmapSpec, colours: ChartColours): ECharts
         // The tooltip hangs on this line, so it is there even when it is not shown.
         lineStyle: { width: 1.5, color: colours.text, opacity: spec.median ? 1 : 0 },
         z: 4,
-        data: columns.map(({ from, to, counts }) => [(from + to) / 2, at(quantile(counts, bins, 0.5))]),
+        data: columns.map((column) => [column.at, at(quantile(column.counts, bins, 0.5))]),
       },
     ],
   }
@@ -178,7 +179,7 @@ function tooltip({ columns, bins, x, format }: HeatmapSpec, hits: unknown): HTML
   const column = columns[list.find(({ seriesId }) => seriesId === 'median')?.dataIndex ?? -1]
   if (!column) return box
   const words = (share: number): string => format(quantile(column.counts, bins, share))
-  box.append(lineOf('strong', x.format ? x.format(column.to) : `${x.name} ${formatTick(column.to)}`))
+  box.append(lineOf('strong', x.format ? x.format(column.at) : `${x.name} ${formatTick(column.at)}`))
   if (totalOf(column.counts) > 0) {
     box.append(lineOf('div', `median  ${words(0.5)}`))
     box.append(lineOf('div', `8 of 10 vectors  ${words(0.1)} to ${words(0.9)}`))

@@ -24,6 +24,14 @@ interface HistogramPlan {
   mark?: number
 }
 
+export interface DiagnosticsView {
+  x: XAxis
+  /** Right end of every chart, so that they line up. */
+  end: number
+  colour: ColourToken
+  median: boolean
+}
+
 export const histogramPlans: Readonly<Record<HistogramName, HistogramPlan>> = {
   lambda: {
     id: 'lambda',
@@ -91,38 +99,41 @@ const tableRows = 200
 
 const place = (record: DiagnosticsRecord, x: XAxis): number => (x === 'time' ? record.trainedMs : record[x])
 
-/** One column per record, or per few neighbours added up. */
+/** One column per record, or per few neighbours added up; each reaches half way to the next. */
 export function heatColumns(
   records: readonly DiagnosticsRecord[],
   id: HistogramName,
   x: XAxis,
 ): HeatColumn[] {
   const size = Math.max(1, Math.ceil(records.length / maxColumns))
-  const columns: HeatColumn[] = []
+  const groups: { at: number; counts: number[] }[] = []
   // Whole groups counted from the newest, so that the picture does not flicker while it grows.
   for (let end = records.length; end > 0; end -= size) {
-    const start = Math.max(0, end - size)
-    const group = records.slice(start, end)
-    const before = records[start - 1]
     const last = records[end - 1]
     if (!last) break
-    const counts = group.map((record) => record[id]).reduce((a, b) => addCounts(a, b))
-    columns.push({ from: before ? place(before, x) : 0, to: place(last, x), counts })
+    const group = records.slice(Math.max(0, end - size), end)
+    groups.unshift({
+      at: place(last, x),
+      counts: group.map((record) => record[id]).reduce((a, b) => addCounts(a, b)),
+    })
   }
-  return columns.reverse()
+  return groups.map(({ at, counts }, i) => {
+    const [before, after] = [groups[i - 1]?.at ?? 0, groups[i + 1]?.at ?? at]
+    return { from: i === 0 ? 0 : (before + at) / 2, at, to: (at + after) / 2, counts }
+  })
 }
 
 export function heatmapSpec(
   records: readonly DiagnosticsRecord[],
   id: HistogramName,
-  view: { x: XAxis; colour: ColourToken; median: boolean },
+  view: DiagnosticsView,
 ): HeatmapSpec {
   const { bins, format, mark, symbol } = histogramPlans[id]
   return {
     columns: heatColumns(records, id, view.x),
     bins,
     colour: view.colour,
-    x: xAxis(view.x),
+    x: { ...xAxis(view.x), max: view.end },
     name: symbol,
     format,
     ...(mark === undefined ? {} : { mark }),
@@ -134,7 +145,7 @@ export function heatmapSpec(
 export function figureSpec(
   records: readonly DiagnosticsRecord[],
   id: FigureName,
-  view: { x: XAxis; colour: ColourToken },
+  view: DiagnosticsView,
 ): CurveChartSpec {
   const { label, format } = figurePlans[id]
   const known = records.filter((record) => record[id] !== null)
@@ -143,10 +154,14 @@ export function figureSpec(
     y: known.map((record) => record[id] ?? Number.NaN),
   }
   const curve: Curve = { id, label, colour: view.colour, line, format }
-  const x = { ...xAxis(view.x), min: 0, max: Math.max(...line.x, 0) || 1 }
+  const x = { ...xAxis(view.x), min: 0, max: view.end }
   const lowest = Math.min(0, ...line.y)
   return id === 'obtuse'
-    ? { curves: [curve], x, y: { name: 'of the vectors', min: 0, formatTick: tickPercent } }
+    ? {
+        curves: [curve],
+        x,
+        y: { name: 'of the vectors', min: 0, ...obtuseEnd(line.y), formatTick: tickPercent },
+      }
     : {
         curves: [curve],
         x,
@@ -154,18 +169,25 @@ export function figureSpec(
       }
 }
 
+/** The end of the axis: a share of nothing must not look like all. */
+function obtuseEnd(values: readonly number[]): { max: number; interval: number } {
+  const highest = Math.max(...values, 0)
+  if (highest <= 0.1) return { max: 0.1, interval: 0.025 }
+  return highest <= 0.5 ? { max: 0.5, interval: 0.1 } : { max: 1, interval: 0.25 }
+}
+
 const tickPercent = (value: number): string => `${Number((value * 100).toPrecision(4))} %`
 
 /** Windows and how many codes were revived in each. */
-export function revivedSpec(series: RunSeries, view: { x: XAxis; colour: ColourToken }): CurveChartSpec {
+export function revivedSpec(series: RunSeries, view: DiagnosticsView): CurveChartSpec {
   const values = series.column('revived')
   const places = series.column(view.x === 'time' ? 'trainedMs' : view.x)
   const rows = [...values.keys()].filter((row) => !Number.isNaN(values[row] ?? Number.NaN))
   const line = { x: rows.map((row) => places[row] ?? 0), y: rows.map((row) => values[row] ?? 0) }
   return {
     curves: [{ id: 'revived', label: 'codes revived', colour: view.colour, line, format: count }],
-    x: { ...xAxis(view.x), min: 0, max: Math.max(...line.x, 0) || 1 },
-    y: { name: 'codes per window', min: 0, whole: true },
+    x: { ...xAxis(view.x), min: 0, max: view.end },
+    y: { name: 'codes per window', min: 0, whole: true, formatTick: count },
   }
 }
 

@@ -119,7 +119,7 @@ export function chartSpec(
 }
 
 /** The same right end for all charts of a run, so that they line up. */
-function endOf(series: RunSeries, x: XAxis): number {
+export function endOf(series: RunSeries, x: XAxis): number {
   const column = x === 'time' ? 'trainedMs' : x
   const evaluated = series.evaluations.at(-1)?.[column] ?? 0
   return Math.max(series.column(column).at(-1) ?? 0, evaluated) || 1

@@ -15,11 +15,11 @@ const all = [ratioBins, lengthBins, angleBins]
 
 test('the bins are those of the documentation', () => {
   expect(all.map(({ edges }) => [edges.length - 1, edges[0], edges.at(-1)])).toEqual([
-    [32, 2 ** -8, 2 ** 8],
-    [40, 2 ** -12, 2 ** 8],
+    [64, 2 ** -8, 2 ** 8],
+    [80, 2 ** -12, 2 ** 8],
     [36, 0, 180],
   ])
-  expect(ratioBins.edges[16]).toBe(1)
+  expect(ratioBins.edges[32]).toBe(1)
   expect(angleBins.edges[18]).toBe(90)
 })
 
@@ -58,8 +58,8 @@ describe('quantiles', () => {
     expect(quantile(angles, angleBins, 0.25)).toBeCloseTo(90, 12)
     expect(quantile(angles, angleBins, 0.5)).toBeCloseTo(90 + 5 / 3, 12)
     expect(quantile(angles, angleBins, 1)).toBe(95)
-    // One bin from 1 to √2: its middle on a log scale is the fourth root of 2.
-    expect(quantile(countInBins([1.1, 1.2], ratioBins), ratioBins, 0.5)).toBeCloseTo(2 ** 0.25, 12)
+    // One bin from 1 to the fourth root of 2: its middle on a log scale is the eighth.
+    expect(quantile(countInBins([1.1, 1.15], ratioBins), ratioBins, 0.5)).toBeCloseTo(2 ** 0.125, 12)
   })
 
   test('are never further from the true quantile than a bin', () => {

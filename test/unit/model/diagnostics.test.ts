@@ -109,8 +109,8 @@ describe('against double precision', () => {
 
   test('with the cosine distance e is looked at where codes are sought: λ is 1', () => {
     const { figures } = probed(e, codebook.map(unit), g, { estimator: 'rotation', distance: 'cosine' })
-    expect(totalOf(figures.lambda.slice(15, 17))).toBe(200)
-    expect(totalOf(figures.encoderLength.slice(23, 25))).toBe(200)
+    expect(totalOf(figures.lambda.slice(31, 33))).toBe(200)
+    expect(totalOf(figures.encoderLength.slice(47, 49))).toBe(200)
   })
 })
 

@@ -20,6 +20,7 @@ import {
   summariseFigure,
   summariseHistogram,
   summariseRevived,
+  type DiagnosticsView,
 } from '../../../../src-renderer/pages/train/diagnostics-charts'
 
 const colours = { dark: false, font: 'sans-serif', text: '#000', rotation: '#00f' } as ChartColours
@@ -48,40 +49,42 @@ function look(
   }
 }
 
+const view: DiagnosticsView = { x: 'step', end: 300, colour: 'rotation', median: true }
+
 type Series = { id: string; data: number[][] }
 const seriesOf = (option: unknown, id: string): Series | undefined =>
   (option as { series: Series[] }).series.find((one) => one.id === id)
 
 describe('a heatmap', () => {
   const records = [look(1, 0.1, 100), look(20, 1.1, 12)]
-  const spec = heatmapSpec(records, 'angle', { x: 'step', colour: 'rotation', median: true })
+  const spec = heatmapSpec(records, 'angle', { ...view, end: 30 })
 
-  it('draws each histogram from the step before it to its own, bin by bin, and the median', () => {
+  it('draws each histogram around its step, bin by bin, and the median', () => {
     const option = heatmapOption(spec, colours)
     // The bins [100°, 105°) and [10°, 15°), full.
     expect(seriesOf(option, 'cells')?.data).toEqual([
-      [0, 1, 100, 105, 1],
-      [1, 20, 10, 15, 1],
+      [0, 10.5, 100, 105, 1],
+      [10.5, 20, 10, 15, 1],
     ])
     expect(seriesOf(option, 'median')?.data).toEqual([
-      [0.5, 102.5],
-      [10.5, 12.5],
+      [1, 102.5],
+      [20, 12.5],
     ])
     expect(seriesOf(option, 'mark')?.data).toEqual([
       [0, 90],
-      [20, 90],
+      [30, 90],
     ])
   })
 
   it('puts log bins on a log axis', () => {
     const option = heatmapOption(
-      heatmapSpec([look(5, 1.2, 3)], 'lambda', { x: 'time', colour: 'ste', median: false }),
+      heatmapSpec([look(5, 1.1, 3)], 'lambda', { ...view, x: 'time', end: 50 }),
       colours,
     )
     const [cell] = seriesOf(option, 'cells')?.data ?? []
     expect(cell?.slice(0, 2)).toEqual([0, 50])
     expect(cell?.[2]).toBeCloseTo(0, 12)
-    expect(cell?.[3]).toBeCloseTo(Math.log10(Math.SQRT2), 12)
+    expect(cell?.[3]).toBeCloseTo(Math.log10(2 ** 0.25), 12)
   })
 
   it('says in its tooltip where the middle lies', () => {
@@ -104,7 +107,7 @@ describe('a heatmap', () => {
   })
 
   it('has an empty picture without records', () => {
-    const empty = heatmapSpec([], 'codeLength', { x: 'epoch', colour: 'ste', median: true })
+    const empty = heatmapSpec([], 'codeLength', view)
     expect(seriesOf(heatmapOption(empty, colours), 'cells')?.data).toEqual([])
   })
 })
@@ -148,7 +151,7 @@ describe('in words and as a table', () => {
   })
 
   it('leaves a gap in the lines where nothing was known', () => {
-    const [curve] = figureSpec(records, 'gradientCosine', { x: 'step', colour: 'ste' }).curves
+    const [curve] = figureSpec(records, 'gradientCosine', view).curves
     expect(curve?.line).toEqual({ x: [1, 20], y: [0.5, 0.5] })
   })
 
@@ -173,7 +176,7 @@ describe('revived codes', () => {
   it('are those of complete windows', () => {
     const series = new RunSeries()
     series.add([train(50), train(100, 30), train(150), train(200, 2)])
-    const spec = revivedSpec(series, { x: 'step', colour: 'rotation' })
+    const spec = revivedSpec(series, view)
     expect(spec.curves[0]?.line).toEqual({ x: [100, 200], y: [30, 2] })
     expect(summariseRevived(spec)).toBe('32 codes revived in 2 windows, 2 in the newest.')
     expect(revivedTable(spec, 'step').rows).toEqual([
