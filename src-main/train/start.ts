@@ -50,7 +50,7 @@ export async function takeWeights(model: VqModel, folder: string): Promise<void>
   const codebook = tensors.get('codebook')
   for (const [name, variable] of [...model.trainable, ...model.state]) {
     // The other run may have trained its codebook in another way: running means then start as they do for new codes.
-    if (name === 'ema.counts' && !tensors.has(name)) continue
+    if ((name === 'ema.counts' || name.startsWith('norms.')) && !tensors.has(name)) continue
     const tensor = tensors.get(name) ?? (name === 'ema.sums' ? codebook : undefined)
     if (tensor?.shape.join() !== variable.shape.join())
       throw new GyreError(

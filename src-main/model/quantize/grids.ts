@@ -88,7 +88,6 @@ export function gridScheme(config: RunConfig): Scheme {
   const snap = (e: tf.Tensor2D): tf.Tensor2D => (fsq ? finiteScalars(e, config.fsqLevels) : signs(e))
   const indicesOf = (points: tf.Tensor2D): tf.Tensor1D =>
     fsq ? scalarIndices(points, config.fsqLevels) : signIndices(points)
-  /** What the grid point is compared with: FSQ squeezes numbers before it rounds them, so its error is taken there. */
   return {
     quantize: (e, _, { probe }) => {
       const output = snap(probe?.input(e) ?? e)
