@@ -3,6 +3,7 @@ import {
   copyEstimators,
   hasCodebook,
   holdsAllScores,
+  isDiscrete,
   selfTrainingEstimators,
   tokenGrid,
   totalCodes,
@@ -106,16 +107,13 @@ function checkSizes(config: RunConfig, error: Say): void {
 function warnings(config: RunConfig, warn: Say): void {
   const { quantizer, estimator, deadCodeThreshold, gammaBound } = config
   const turns = copyEstimators.includes(estimator) && estimator !== 'ste'
-  if (quantizer === 'soft_convex')
-    warn(
-      'quantizer',
-      'The decoder sees a mixture of codes, not a discrete code; tokens are only the nearest ones.',
-    )
-  if (usesEstimatorNamed(config, 'sf_diveq'))
-    warn(
-      'estimator',
-      'The decoder sees points between codes, not a discrete code; tokens are only the nearest ones.',
-    )
+  if (!isDiscrete(config)) {
+    const [field, what] =
+      quantizer === 'soft_convex'
+        ? (['quantizer', 'a mixture of codes'] as const)
+        : (['estimator', 'points between codes'] as const)
+    warn(field, `The decoder sees ${what}, not a discrete code; tokens are only the nearest codes.`)
+  }
   if (quantizer === 'simvq' && turns)
     warn(
       'estimator',

@@ -3,7 +3,6 @@
 import type { RunConfig } from './schema'
 
 export type EstimatorName = RunConfig['estimator']
-export type QuantizerName = RunConfig['quantizer']
 
 /** Hand on the code itself and choose only the gradient to the encoder; a codebook loss or EMA trains the codes. */
 export const copyEstimators: readonly EstimatorName[] = [

@@ -14,15 +14,12 @@ import { sfDiveq } from './sf-diveq'
 import { ste } from './ste'
 
 export type {
-  AssignmentEstimator,
   CopyEstimator,
   Estimator,
   EstimatorId,
   GradientAt,
-  NoisyEstimator,
   ProbingEstimator,
   ScaleOptions,
-  SegmentEstimator,
 } from './estimator'
 
 /** Each with its own kind, so that `estimators.ste.apply(e, q)` needs no question. */
