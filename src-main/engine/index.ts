@@ -15,15 +15,7 @@ import type { Engine, EngineId, EngineOptions, EngineStatus, InstallOptions } fr
 import { prepareWasm, wasmBackendName, wasmVersion } from './wasm/backend'
 
 export type { EngineCheck } from './self-test'
-export type {
-  Engine,
-  EngineId,
-  EngineOptions,
-  EngineStatus,
-  InstallOptions,
-  InstallPhase,
-  InstallProgress,
-} from './types'
+export type { Engine, EngineId, EngineOptions, EngineStatus, InstallOptions } from './types'
 
 const noGpu = 'This version of Gyre has no GPU engine.'
 

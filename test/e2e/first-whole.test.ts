@@ -134,10 +134,7 @@ describe('a dropped folder of 200 images', () => {
       const name = download.suggestedFilename()
       void download.saveAs(join(folder, name)).then(() => names.push(name))
     })
-    await page
-      .getByRole('button', { name: /download|export/i })
-      .first()
-      .click()
+    await page.getByRole('button', { name: 'Download both files' }).click()
     await expect
       .poll(() => names.toSorted().join(), patience)
       .toMatch(/config\.json,.*model\.safetensors|config.*,.*safetensors/)
