@@ -1,13 +1,19 @@
 // Reads what was dropped or chosen: folders with everything below them, as paths and files.
 import type { LocalFile } from './upload'
 
+export interface Collected {
+  files: LocalFile[]
+  /** Paths of files and folders that the browser refuses to open: odd names, no permission. */
+  unreadable: string[]
+}
+
 export interface Dropped {
   /** Name for the dataset. */
   name: string
   /** Set where the service can read the folder in place. */
   localFolder: string | null
   /** Walks the folders; slow for large ones. */
-  collect(onFound: (files: number) => void, signal: AbortSignal): Promise<LocalFile[]>
+  collect(onFound: (files: number) => void, signal: AbortSignal): Promise<Collected>
 }
 
 /** Files that systems leave in folders and that no one means to add. */
@@ -22,22 +28,28 @@ function fileOf(entry: FileSystemFileEntry): Promise<File> {
   return new Promise((resolve, reject) => entry.file(resolve, reject))
 }
 
+/** @param visit Told of every file; `null` where the browser cannot open it, or list the folder at that path. */
 async function walk(
   entry: FileSystemEntry,
   prefix: string,
-  visit: (file: LocalFile) => void,
+  visit: (path: string, file: File | null) => void,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted()
   if (isClutter(entry.name)) return
+  const path = prefix + entry.name
   if (entry.isFile) {
-    visit({ path: prefix + entry.name, file: await fileOf(entry as FileSystemFileEntry) })
+    visit(path, await fileOf(entry as FileSystemFileEntry).catch(() => null))
     return
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader()
   // A reader hands out its entries in portions and ends with an empty one.
-  for (let batch = await readEntries(reader); batch.length > 0; batch = await readEntries(reader))
-    for (const child of batch) await walk(child, `${prefix}${entry.name}/`, visit, signal)
+  for (;;) {
+    const batch = await readEntries(reader).catch(() => null)
+    if (batch === null) visit(`${path}/`, null)
+    if (batch === null || batch.length === 0) return
+    for (const child of batch) await walk(child, `${path}/`, visit, signal)
+  }
 }
 
 /** Must be called inside the drop event: the browser empties the transfer afterwards. */
@@ -53,13 +65,16 @@ export function readDrop(transfer: DataTransfer, localPath: (file: File) => stri
     localFolder: file ? localPath(file) : null,
     async collect(onFound, signal) {
       const files: LocalFile[] = []
-      const visit = (found: LocalFile): void => {
+      const unreadable: string[] = []
+      const visit = (whole: string, file: File | null): void => {
         // The name of a single folder is the dataset's; its sub-folders are the labels.
-        files.push(single ? { ...found, path: found.path.slice(first.name.length + 1) } : found)
+        const path = single ? whole.slice(first.name.length + 1) || whole : whole
+        if (file) files.push({ path, file })
+        else unreadable.push(path)
         if (files.length % 50 === 0) onFound(files.length)
       }
       for (const entry of entries) await walk(entry, '', visit, signal)
-      return files
+      return { files, unreadable }
     },
   }
 }
@@ -67,8 +82,8 @@ export function readDrop(transfer: DataTransfer, localPath: (file: File) => stri
 /** Where the browser tells nothing of folders: the files as they are. */
 function looseFiles(files: readonly File[]): Dropped | null {
   if (files.length === 0) return null
-  const collect = (): Promise<LocalFile[]> =>
-    Promise.resolve(files.map((file) => ({ path: file.name, file })))
+  const collect = (): Promise<Collected> =>
+    Promise.resolve({ files: files.map((file) => ({ path: file.name, file })), unreadable: [] })
   return { name: 'Dropped images', localFolder: null, collect }
 }
 
@@ -81,8 +96,12 @@ export function readChosen(list: FileList): Dropped | null {
     name: root || 'Chosen images',
     localFolder: null,
     collect: () =>
-      Promise.resolve(
-        files.map((file) => ({ path: file.webkitRelativePath.slice(root.length + 1) || file.name, file })),
-      ),
+      Promise.resolve({
+        files: files.map((file) => ({
+          path: file.webkitRelativePath.slice(root.length + 1) || file.name,
+          file,
+        })),
+        unreadable: [],
+      }),
   }
 }

@@ -2,7 +2,7 @@
 // in order; each piece waits for its answer, so the service sets the pace. Knows no page.
 import type { GyreClient } from '#shared/contract/index'
 import { uploadChunkBytes } from '#shared/contract/datasets'
-import { GyreError } from '#shared/contract/errors'
+import { GyreError, toGyreError } from '#shared/contract/errors'
 
 /** A file and its place below the dropped folder, with `/`. */
 export interface LocalFile {
@@ -19,9 +19,19 @@ export interface UploadProgress {
 
 const filesAtOnce = 4
 
+/** `a.png, b.png, and 7 more` */
+export function firstNames(paths: readonly string[]): string {
+  const more = paths.length - 5
+  return paths.slice(0, 5).join(', ') + (more > 0 ? `, and ${more} more` : '')
+}
+
+export const noneReadable = (name: string, unreadable: readonly string[]): GyreError =>
+  new GyreError('invalid-input', `No file of ${name} could be read.`, firstNames(unreadable))
+
 /**
- * @returns The import job that follows, and the files the browser could not read.
- * @throws GyreError `cancelled` when `signal` is aborted; the service has then dropped what it had.
+ * @returns The import job that follows, and the files that the browser could not read or the service not store.
+ * @throws GyreError `cancelled` when `signal` is aborted; the service has then dropped what it had;
+ * `invalid-input` when not one file could be sent.
  */
 export async function uploadFiles(
   client: GyreClient,
@@ -52,7 +62,14 @@ export async function uploadFiles(
         unreadable.push(path)
         return
       }
-      await client.datasets.uploadChunk({ uploadId, path, offset, data }, { signal })
+      try {
+        await client.datasets.uploadChunk({ uploadId, path, offset, data }, { signal })
+      } catch (thrown) {
+        // A name or a file that the service cannot take; the others are none the worse for it.
+        if (toGyreError(thrown).code !== 'invalid-input') throw thrown
+        unreadable.push(path)
+        return
+      }
       offset += data.length
       progress.sentBytes += data.length
       onProgress({ ...progress })
@@ -69,6 +86,7 @@ export async function uploadFiles(
 
   try {
     await Promise.all(Array.from({ length: filesAtOnce }, work))
+    if (unreadable.length > 0 && unreadable.length === files.length) throw noneReadable(name, unreadable)
     const { jobId } = await client.datasets.uploadFinish({ uploadId })
     return { jobId, unreadable }
   } catch (thrown) {

@@ -5,7 +5,7 @@ import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { useClient } from '../api/client'
 import type { Dropped } from '../api/dropped-files'
-import { uploadFiles, type UploadProgress } from '../api/upload'
+import { firstNames, noneReadable, uploadFiles, type UploadProgress } from '../api/upload'
 import { plural } from '../format'
 import { useJobsStore } from './jobs'
 import { useToastsStore } from './toasts'
@@ -47,23 +47,25 @@ export const useImportsStore = defineStore('imports', () => {
     upload.value = { name, found: 0, progress: null }
     await follow(async () => {
       try {
-        const files = await dropped.collect(
+        const { files, unreadable } = await dropped.collect(
           (found) => (upload.value = { name, found, progress: null }),
           controller.signal,
         )
+        if (files.length === 0 && unreadable.length > 0) throw noneReadable(name, unreadable)
         if (files.length === 0)
           throw new GyreError('invalid-input', `${name} has no files.`, 'Choose a folder with images in it.')
-        const { jobId, unreadable } = await uploadFiles(client, name, files, {
+        const sent = await uploadFiles(client, name, files, {
           signal: controller.signal,
           onProgress: (progress) => (upload.value = { name, found: files.length, progress }),
         })
-        if (unreadable.length > 0)
+        const left = [...unreadable, ...sent.unreadable]
+        if (left.length > 0)
           toasts.show(
             'error',
-            `${plural(unreadable.length, 'file')} could not be read.`,
-            unreadable.slice(0, 5).join(', '),
+            `${plural(left.length, 'file')} could not be read; all others are imported.`,
+            firstNames(left),
           )
-        return { jobId }
+        return { jobId: sent.jobId }
       } catch (thrown) {
         if (controller.signal.aborted) throw new GyreError('cancelled', 'The upload was cancelled.')
         throw thrown

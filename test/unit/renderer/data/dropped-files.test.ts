@@ -11,7 +11,9 @@ function entryOf(name: string, content: Tree | string): FileSystemEntry {
       name,
       isFile: true,
       isDirectory: false,
-      file: (ok: (file: File) => void) => ok(file),
+      // What Chromium does with a newline, a backslash or broken UTF-8 in a name.
+      file: (ok: (file: File) => void, fail: (error: Error) => void) =>
+        /[\n\\\ufffd]/.test(name) ? fail(new DOMException('not of requested type')) : ok(file),
     } as unknown as FileSystemEntry
   }
   return {
@@ -21,7 +23,10 @@ function entryOf(name: string, content: Tree | string): FileSystemEntry {
     createReader: () => {
       const all = Object.entries(content).map(([child, inside]) => entryOf(child, inside))
       // Real readers hand out portions; two at a time here.
-      return { readEntries: (ok: (entries: FileSystemEntry[]) => void) => ok(all.splice(0, 2)) }
+      return {
+        readEntries: (ok: (entries: FileSystemEntry[]) => void, fail: (error: Error) => void) =>
+          name === 'locked' ? fail(new DOMException('no permission')) : ok(all.splice(0, 2)),
+      }
     },
   } as unknown as FileSystemEntry
 }
@@ -35,10 +40,14 @@ function transferOf(tree: Tree): DataTransfer {
   return { items } as unknown as DataTransfer
 }
 
-const collect = async (tree: Tree): Promise<{ name: string; paths: string[] }> => {
+const collect = async (tree: Tree): Promise<{ name: string; paths: string[]; unreadable: string[] }> => {
   const dropped = readDrop(transferOf(tree), () => null)
-  const files = await dropped?.collect(() => undefined, new AbortController().signal)
-  return { name: dropped?.name ?? '', paths: (files ?? []).map(({ path }) => path) }
+  const found = await dropped?.collect(() => undefined, new AbortController().signal)
+  return {
+    name: dropped?.name ?? '',
+    paths: (found?.files ?? []).map(({ path }) => path),
+    unreadable: found?.unreadable ?? [],
+  }
 }
 
 describe('readDrop', () => {
@@ -57,7 +66,20 @@ describe('readDrop', () => {
 
   it('keeps folder names when several things are dropped', async () => {
     const found = await collect({ cats: { 'a.png': '1' }, dogs: { 'a.png': '2' }, 'loose.png': '3' })
-    expect(found).toEqual({ name: 'Dropped images', paths: ['cats/a.png', 'dogs/a.png', 'loose.png'] })
+    expect(found).toMatchObject({ name: 'Dropped images', paths: ['cats/a.png', 'dogs/a.png', 'loose.png'] })
+  })
+
+  it('names what the browser cannot open and takes all the rest', async () => {
+    const found = await collect({
+      birds: {
+        'a.png': '1',
+        'odd\nname.png': '2',
+        robin: { 'back\\slash.png': '3', 'b.png': '4' },
+        locked: {},
+      },
+    })
+    expect(found.paths).toEqual(['a.png', 'robin/b.png'])
+    expect(found.unreadable).toEqual(['odd\nname.png', 'robin/back\\slash.png', 'locked/'])
   })
 
   it('names the folder to read in place where the app knows its path', () => {
@@ -76,8 +98,8 @@ describe('readDrop', () => {
     const file = new File(['1'], 'a.png')
     const transfer = { items: [{ kind: 'file', webkitGetAsEntry: () => null }], files: [file] }
     const dropped = readDrop(transfer as unknown as DataTransfer, () => null)
-    const files = await dropped?.collect(() => undefined, new AbortController().signal)
-    expect(files).toEqual([{ path: 'a.png', file }])
+    const found = await dropped?.collect(() => undefined, new AbortController().signal)
+    expect(found).toEqual({ files: [{ path: 'a.png', file }], unreadable: [] })
   })
 
   it('stops when it is cancelled', async () => {
@@ -98,7 +120,7 @@ describe('readChosen', () => {
     const list = [file('pics/a/1.png'), file('pics/2.png'), file('pics/Thumbs.db')] as unknown as FileList
     const chosen = readChosen(list)
     expect(chosen?.name).toBe('pics')
-    const files = await chosen?.collect(() => undefined, new AbortController().signal)
-    expect(files?.map(({ path }) => path)).toEqual(['a/1.png', '2.png'])
+    const found = await chosen?.collect(() => undefined, new AbortController().signal)
+    expect(found?.files.map(({ path }) => path)).toEqual(['a/1.png', '2.png'])
   })
 })

@@ -1,7 +1,8 @@
 import { contract } from '#shared/contract/index'
+import { GyreError } from '#shared/contract/errors'
 import { createClient } from '#shared/rpc/index'
 import { describe, expect, it } from 'vitest'
-import { uploadFiles, type LocalFile } from '../../../../src-renderer/api/upload'
+import { firstNames, uploadFiles, type LocalFile } from '../../../../src-renderer/api/upload'
 import { createFakeService } from '../../../support/fake-service'
 
 const mebibyte = 1024 * 1024
@@ -64,5 +65,36 @@ describe('uploadFiles', () => {
     })
     expect(unreadable).toEqual(['gone.png'])
     expect([...service.uploaded.keys()]).toEqual(['here.png'])
+  })
+
+  it('names a file that the service refuses and goes on, and fails when none is left', async () => {
+    const { service, client } = await setup()
+    const datasets = {
+      ...client.datasets,
+      uploadChunk: (...call: Parameters<typeof client.datasets.uploadChunk>) => {
+        if (call[0].path.includes('odd')) throw new GyreError('invalid-input', 'This name can’t be used.')
+        return client.datasets.uploadChunk(...call)
+      },
+    }
+    const send = (files: LocalFile[]): ReturnType<typeof uploadFiles> =>
+      uploadFiles({ ...client, datasets }, 'mine', files, {
+        signal: new AbortController().signal,
+        onProgress: () => undefined,
+      })
+    const { unreadable } = await send([file('odd.png', 10), file('here.png', 10)])
+    expect(unreadable).toEqual(['odd.png'])
+    expect([...service.uploaded.keys()]).toEqual(['here.png'])
+    await expect(send([file('odd.png', 10)])).rejects.toMatchObject({
+      code: 'invalid-input',
+      message: 'No file of mine could be read.',
+      hint: 'odd.png',
+    })
+  })
+})
+
+describe('firstNames', () => {
+  it('lists five and counts the others', () => {
+    expect(firstNames(['a', 'b'])).toBe('a, b')
+    expect(firstNames(['1', '2', '3', '4', '5', '6', '7'])).toBe('1, 2, 3, 4, 5, and 2 more')
   })
 })
