@@ -48,14 +48,45 @@ describe('uploads', () => {
       './a',
       'a/./b',
       'C:/x',
-      'c:x',
+      'C:',
+      '.../../..',
+      'a\n/../x',
     ],
-    ...['..\\x', 'a\\..\\..\\x', 'a\u0000.png', 'a\n.png', '\u007f', `${'x'.repeat(256)}.png`, '.../../..'],
   ])('refuses the path %j', async (path) => {
     const uploads = new Uploads(folder('paths'))
     const id = await uploads.begin('Evil')
     await expect(uploads.chunk(id, path, 0, bytes('x'))).rejects.toMatchObject({ code: 'invalid-input' })
     await uploads.cancel(id)
+  })
+
+  it('stores a name that a disk can’t take under one like it, and goes on', async () => {
+    const uploads = new Uploads(folder('odd'))
+    const id = await uploads.begin('Odd')
+    const long = 'ä'.repeat(300)
+    const odd = [
+      'a\n.png',
+      'a%0A.png',
+      '..\\x',
+      'a\\..\\..\\x',
+      'nul\u0000.png',
+      '\u007f',
+      'c:x',
+      `${long}.png`,
+    ]
+    for (const path of [...odd, `${long}!.png`, 'in\tside/b.png']) {
+      const start = bytes(path.slice(0, 4))
+      await uploads.chunk(id, path, 0, start)
+      await uploads.chunk(id, path, start.length, bytes('!'))
+    }
+    const { folder: made } = await uploads.finish(id)
+    const names = await readdir(made)
+    expect(names).toHaveLength(odd.length + 2)
+    for (const name of ['a%0A.png', '..%5Cx', 'a%5C..%5C..%5Cx', 'nul%00.png', '%7F', 'c%3Ax', 'in%09side'])
+      expect(names).toContain(name)
+    expect(names.filter((name) => /^a%0A~[0-9a-f]{8}\.png$/.test(name))).toHaveLength(1)
+    expect(names.filter((name) => /^ä{100,}~[0-9a-f]{8}\.png$/.test(name))).toHaveLength(2)
+    expect(await readFile(join(made, 'a%0A.png'), 'utf8')).toBe('a\n.p!')
+    expect(await readdir(folder('odd'))).toEqual([id])
   })
 
   it('writes nothing outside, whatever the path', async () => {
