@@ -105,7 +105,7 @@ function checkSizes(config: RunConfig, error: Say): void {
 }
 
 function warnings(config: RunConfig, warn: Say): void {
-  const { quantizer, estimator, deadCodeThreshold, gammaBound } = config
+  const { quantizer, estimator, deadCodeThreshold, gammaBound, codebookInit } = config
   const turns = copyEstimators.includes(estimator) && estimator !== 'ste'
   if (!isDiscrete(config)) {
     const [field, what] =
@@ -114,6 +114,11 @@ function warnings(config: RunConfig, warn: Say): void {
         : (['estimator', 'points between codes'] as const)
     warn(field, `The decoder sees ${what}, not a discrete code; tokens are only the nearest codes.`)
   }
+  if (quantizer === 'soft_convex' && codebookInit === 'kaiming')
+    warn(
+      'codebookInit',
+      'Vectors far outside small random codes get no gradient from soft_convex: start from data or kmeans.',
+    )
   if (quantizer === 'simvq' && turns)
     warn(
       'estimator',

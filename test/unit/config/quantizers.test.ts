@@ -88,6 +88,11 @@ describe('refused, with the field that is wrong', () => {
 describe('warned about', () => {
   it.each<[string, ConfigInput, ConfigField]>([
     ['mixtures', { quantizer: 'soft_convex', codebookUpdate: 'gradient' }, 'quantizer'],
+    [
+      'mixtures of small random codes',
+      { quantizer: 'soft_convex', codebookUpdate: 'gradient' },
+      'codebookInit',
+    ],
     ['points between codes', { estimator: 'sf_diveq', codebookUpdate: 'gradient' }, 'estimator'],
     ['simvq with rotation', { quantizer: 'simvq', codebookUpdate: 'gradient' }, 'estimator'],
     ['an unbounded scale', { estimator: 'rotation_inverse_error', gammaBound: 0 }, 'gammaBound'],
