@@ -105,7 +105,7 @@ function checkSizes(config: RunConfig, error: Say): void {
 }
 
 function warnings(config: RunConfig, warn: Say): void {
-  const { quantizer, estimator, deadCodeThreshold, gammaBound, codebookInit } = config
+  const { quantizer, estimator, deadCodeThreshold, gammaBound, codebookInit, entropyWeight } = config
   const turns = copyEstimators.includes(estimator) && estimator !== 'ste'
   if (!isDiscrete(config)) {
     const [field, what] =
@@ -114,6 +114,11 @@ function warnings(config: RunConfig, warn: Say): void {
         : (['estimator', 'points between codes'] as const)
     warn(field, `The decoder sees ${what}, not a discrete code; tokens are only the nearest codes.`)
   }
+  if (quantizer === 'lfq' && entropyWeight === 0)
+    warn(
+      'entropyWeight',
+      'lfq uses few of its codes without an entropy loss; 0.1 with a small commitment weight works.',
+    )
   if (quantizer === 'soft_convex' && codebookInit === 'kaiming')
     warn(
       'codebookInit',

@@ -93,6 +93,7 @@ describe('warned about', () => {
       { quantizer: 'soft_convex', codebookUpdate: 'gradient' },
       'codebookInit',
     ],
+    ['signs without entropy', { quantizer: 'lfq', codeDim: 9 }, 'entropyWeight'],
     ['points between codes', { estimator: 'sf_diveq', codebookUpdate: 'gradient' }, 'estimator'],
     ['simvq with rotation', { quantizer: 'simvq', codebookUpdate: 'gradient' }, 'estimator'],
     ['an unbounded scale', { estimator: 'rotation_inverse_error', gammaBound: 0 }, 'gammaBound'],
