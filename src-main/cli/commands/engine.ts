@@ -47,7 +47,11 @@ export function addEngine(program: Command, context: Context): void {
     })
 
   context
-    .command(engine, 'test', 'Compare an engine’s arithmetic with exact sums, and the estimators on it with reference vectors.')
+    .command(
+      engine,
+      'test',
+      'Compare an engine’s arithmetic with exact sums, and the estimators on it with reference vectors.',
+    )
     .argument('[engine]', `${engineId.options.join(' or ')}; by default the one that would be used`)
     .action(async (text: string | undefined) => {
       const wanted = text === undefined ? undefined : readEngineId(text)
