@@ -3,7 +3,7 @@ import type { RunFile } from '#shared/contract/files'
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { onEachConnection, useClient } from '../api/client'
-import { isActive } from './run-status'
+import { runToInspect, runToWatch } from './run-choice'
 
 export const useRunsStore = defineStore('runs', () => {
   const client = useClient()
@@ -30,8 +30,10 @@ export const useRunsStore = defineStore('runs', () => {
   }
 
   const byId = (id: string): RunFile | undefined => list.value.find((one) => one.id === id)
-  /** The run that trains or is about to; else the newest. */
-  const current = computed(() => list.value.find((run) => isActive(run.status)) ?? list.value[0])
+  /** The run to watch where none was asked for. */
+  const current = computed(() => runToWatch(list.value))
+  /** The run whose saved states are shown where none was asked for. */
+  const inspectable = computed(() => runToInspect(list.value))
 
   async function update(id: string, change: { name?: string; notes?: string }): Promise<void> {
     put(id, await client.runs.update({ id, ...change }))
@@ -45,5 +47,5 @@ export const useRunsStore = defineStore('runs', () => {
   client.runs.onChange(({ id, run }) => put(id, run))
   onEachConnection(() => void load())
 
-  return { list, loaded, error, current, load, put, byId, update, remove }
+  return { list, loaded, error, current, inspectable, load, put, byId, update, remove }
 })
