@@ -1,4 +1,5 @@
 // One command's life with a service: opened with progress on stderr, interrupted in an orderly way, always closed.
+import type { CheckpointRef } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
 import { browserHost, createService, type Service } from '#main/service/index'
 import { exitCodes } from './errors'
@@ -51,6 +52,19 @@ export async function withService<T>(
     process.off('SIGINT', interrupt)
     process.off('SIGTERM', interrupt)
   }
+}
+
+/**
+ * Says when `checkpoint` passes over damaged ones. Called before anything slow: a checkpoint that is not there ends a
+ * command before images are read or an engine is started.
+ */
+export async function sayDamage(
+  { service, output }: Session,
+  runId: string,
+  checkpoint: CheckpointRef,
+): Promise<void> {
+  const notice = await service.runs.damageNotice(runId, checkpoint)
+  if (notice !== null) output.say(notice)
 }
 
 /** Waits for a job; Ctrl+C cancels it. */

@@ -9,8 +9,9 @@ import { GyreError } from '#shared/contract/errors'
 import { manifestFile, type DatasetFile } from '#shared/contract/files'
 import type { CodebookSummary, NearestSample } from '#shared/contract/inspector'
 import { cropPatch, joinInside, resolveInside } from '#main/data/index'
-import { listCheckpoints } from '#main/train/checkpoint'
+import { findCheckpoint, listCheckpoints } from '#main/train/checkpoint'
 import { nearestOf, readInspection, type Inspection } from '#main/train/inspection'
+import { damageNotice } from './damage'
 import type { Datasets } from './datasets'
 import type { Jobs, StartedJob } from './jobs'
 import type { Operations } from './operations'
@@ -69,7 +70,9 @@ export class Inspector {
     const running = this.#running.get(resolved.folder)
     if (running) return running
     const { jobs } = this.parts
-    const about = { kind: 'inspect', title: 'Codebook', unit: 'images' } as const
+    const notice = await damageNotice(resolved.runFolder, target.checkpoint)
+    const title = notice === null ? 'Codebook' : `Codebook. ${notice}`
+    const about = { kind: 'inspect', title, unit: 'images' } as const
     const job = jobs.start({ ...about, runId: resolved.runId, datasetId: resolved.dataset.id }, (context) =>
       this.parts.operations.prepared(
         { runId: resolved.runId, checkpoint: resolved.step, datasetId: resolved.dataset.id },
@@ -163,16 +166,11 @@ export class Inspector {
     const found = all.find(({ step, best, last }) =>
       ref === 'best' ? best : ref === 'last' ? last : step === ref,
     )
-    if (!found)
-      throw new GyreError(
-        'not-found',
-        typeof ref === 'number'
-          ? `There is no checkpoint at step ${ref}.`
-          : 'This run has no checkpoint yet.',
-        all.length > 0
-          ? `There are checkpoints at steps ${all.map(({ step }) => step).join(', ')}.`
-          : undefined,
-      )
+    if (!found) {
+      // Says what is the matter: nothing there yet, no such step, or damage.
+      await findCheckpoint(runFolder, ref)
+      throw new GyreError('not-found', 'This checkpoint was replaced just now.', 'Try again.')
+    }
     const datasetId = await operations.datasetFor(run, target.datasetId)
     const dataset = await datasets.get(datasetId)
     const split = target.datasetId === undefined ? 'train' : 'all'

@@ -8,6 +8,7 @@ import { resolveInside } from '#main/data/index'
 import { describeNetwork } from '#main/model/describe'
 import { listCheckpoints, resolveCheckpoint, type ListedCheckpoint } from '#main/train/checkpoint'
 import { readMetrics } from '#main/train/metrics-log'
+import { damageNotice } from './damage'
 import type { Datasets } from './datasets'
 import type { OwnedRun } from './owned-run'
 import { newRunId, type RunStore } from './run-store'
@@ -127,6 +128,11 @@ export class Runs {
 
   async checkpoints(id: string): Promise<ListedCheckpoint[]> {
     return listCheckpoints(await this.#folder(id, 'checkpoints'))
+  }
+
+  /** A sentence when `ref` passes over damaged checkpoints; null otherwise. @throws GyreError when none is left */
+  async damageNotice(id: string, ref: CheckpointRef): Promise<string | null> {
+    return damageNotice(await this.#folder(id, 'checkpoints'), ref)
   }
 
   /** Steps with stored reconstructions, and how many images each has. */

@@ -176,7 +176,12 @@ async function candidates(runFolder: string, ref: 'last' | 'best'): Promise<numb
       ),
     ),
   )
-  const order: number[] = []
+  // One whose state can't be read may have been the best: it is tried first, so that passing over it is reported.
+  const order = left.filter((_, i) => states[i] === null)
+  for (const step of order) {
+    states.splice(left.indexOf(step), 1)
+    left.splice(left.indexOf(step), 1)
+  }
   while (left.length > 0) {
     const at = bestIndex(states)
     order.push(...left.splice(at, 1))
@@ -221,7 +226,10 @@ export async function resolveCheckpoint(
 }
 
 /** `resolveCheckpoint` for answers of a moment: unchanged files that were verified once are not read again. */
-export function findCheckpoint(runFolder: string, ref: CheckpointRef): Promise<VerifiedCheckpoint> {
+export function findCheckpoint(
+  runFolder: string,
+  ref: CheckpointRef,
+): Promise<VerifiedCheckpoint & { rejected: RejectedCheckpoint[] }> {
   return resolveCheckpoint(runFolder, ref, verifyCached)
 }
 

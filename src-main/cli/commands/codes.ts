@@ -5,7 +5,7 @@ import type { CheckpointRef, EngineWish } from '#shared/contract/common'
 import { readCheckpoint, readData, readEngine } from '../arguments'
 import type { Context } from '../program'
 import type { DecodeResult, EncodeResult, ExportResult } from '../results'
-import { finish, withService } from '../session'
+import { finish, sayDamage, withService } from '../session'
 
 const runHelp = 'a run folder’s path, or an id in the library'
 const engineHelp = 'auto, tensorflow-cpu or wasm'
@@ -28,6 +28,7 @@ export function addEncode(program: Command, context: Context): void {
       await withService(context.surroundings, async (session) => {
         const { store, operations } = session.service
         const runId = await store.find(runText)
+        await sayDamage(session, runId, options.checkpoint)
         const datasetId = await readData(session, options.data)
         const { checkpoint, engine } = options
         const out = resolve(options.out)
@@ -51,6 +52,7 @@ export function addDecode(program: Command, context: Context): void {
       await withService(context.surroundings, async (session) => {
         const { store, operations } = session.service
         const runId = await store.find(runText)
+        await sayDamage(session, runId, options.checkpoint)
         const { checkpoint, engine, tokens } = options
         const out = resolve(options.out)
         const made = await finish(session, operations.decode({ runId, checkpoint, engine, tokens, out }))
@@ -76,6 +78,7 @@ export function addExport(program: Command, context: Context): void {
       await withService(context.surroundings, async (session) => {
         const { store, exports } = session.service
         const runId = await store.find(runText)
+        await sayDamage(session, runId, options.checkpoint)
         const out = resolve(options.out)
         const { step, files, tensors } = await exports.safetensors(runId, options.checkpoint, out)
         const result: ExportResult = { run: store.folderOf(runId), checkpoint: step, out, files, tensors }

@@ -5,7 +5,7 @@ import { GyreError } from '#shared/contract/errors'
 import { readCheckpoint, readData, readNearest } from '../arguments'
 import type { Context } from '../program'
 import type { InspectResult } from '../results'
-import { finish, withService } from '../session'
+import { finish, sayDamage, withService } from '../session'
 
 interface InspectOptions {
   data?: string
@@ -44,6 +44,7 @@ export function addInspect(program: Command, context: Context): void {
       await withService(context.surroundings, async (session) => {
         const { store, inspector } = session.service
         const runId = await store.find(runText)
+        await sayDamage(session, runId, options.checkpoint)
         const datasetId = options.data === undefined ? undefined : await readData(session, options.data)
         const target = { runId, checkpoint: options.checkpoint, datasetId }
         const job = await inspector.start(target)

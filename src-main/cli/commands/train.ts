@@ -17,7 +17,7 @@ import {
 import { exitCodes } from '../errors'
 import type { Context } from '../program'
 import type { TrainResult } from '../results'
-import { finish, withService, type Session } from '../session'
+import { finish, sayDamage, withService, type Session } from '../session'
 
 const maxSteps = 10_000_000
 const maxSeed = 2_147_483_647
@@ -90,6 +90,7 @@ export function addTrain(program: Command, context: Context): void {
       context.exitCode = await withService(context.surroundings, async (session) => {
         const { store, runs } = session.service
         const fromRun = options.from === undefined ? undefined : await store.find(options.from)
+        if (fromRun !== undefined) await sayDamage(session, fromRun, 'best')
         const datasetId = await readData(session, options.data)
         const { engine, name, out: folder } = options
         const run = await runs.create({ datasetId, config, engine, name, fromRun, folder })
@@ -130,6 +131,7 @@ export function addEvaluate(program: Command, context: Context): void {
       await withService(context.surroundings, async (session) => {
         const { store, operations } = session.service
         const runId = await store.find(runText)
+        await sayDamage(session, runId, options.checkpoint)
         const datasetId = options.data === undefined ? undefined : await readData(session, options.data)
         const { checkpoint, engine } = options
         const found = await finish(session, operations.evaluate({ runId, checkpoint, datasetId, engine }))

@@ -1,5 +1,5 @@
 // The whole way through the built command line, each step checked against the files of the others.
-import { cp, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -123,6 +123,34 @@ describe('gyre', () => {
       height: 16,
       format: 'png',
     })
+  })
+
+  it('says so when a damaged checkpoint is passed over, and when none is left', async () => {
+    const hurt = join(root, 'hurt')
+    await cp(run, hurt, { recursive: true })
+    const steps = (await readdir(join(hurt, 'checkpoints'))).sort()
+    const damage = (step: string): Promise<void> =>
+      writeFile(join(hurt, 'checkpoints', step, 'state.json'), '{}')
+    const last = steps.pop() ?? ''
+    await damage(last)
+    const words = new RegExp(
+      `step ${Number(last.slice(5))} is damaged \\(.+\\); using step ${Number(steps.at(-1)?.slice(5))}\\.`,
+    )
+    const out = join(root, 'hurt model')
+    for (const args of [['export', '--out', out], ['evaluate'], ['inspect']]) {
+      const [name = '', ...rest] = args
+      const found = await gyre(library, name, hurt, '--checkpoint', 'last', ...rest)
+      expect(found, found.stderr).toMatchObject({ code: 0 })
+      expect(found.stderr).toMatch(words)
+    }
+    const best = await gyre(library, 'export', hurt, '--out', out)
+    expect(best.stderr).toMatch(/is damaged/)
+    for (const step of steps) await damage(step)
+    for (const name of ['evaluate', 'inspect']) {
+      const found = await gyre(library, name, hurt, '--json')
+      expect(found).toMatchObject({ code: 1, json: { error: { code: 'corrupt' } } })
+      expect(found.stderr).not.toContain('Starting the engine')
+    }
   })
 
   it('starts from the weights of another run', async () => {
