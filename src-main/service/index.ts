@@ -28,6 +28,7 @@ import { watchRuns } from './watch-runs'
 
 export { gyreHome } from '#main/engine/home'
 export { browserHost, type HostAdapter } from './host'
+export type { SetAside } from './rewind'
 
 export interface ServiceOptions {
   /** Absolute path of the library. */

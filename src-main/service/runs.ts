@@ -11,6 +11,7 @@ import { readMetrics } from '#main/train/metrics-log'
 import { damageNotice } from './damage'
 import type { Datasets } from './datasets'
 import type { OwnedRun } from './owned-run'
+import { setLaterAside, type SetAside } from './rewind'
 import { newRunId, type RunStore } from './run-store'
 import type { StartFrom, Training } from './training'
 
@@ -27,6 +28,13 @@ export interface NewRun {
   fromRun?: string
   /** Folder of the run; in the library by default. */
   folder?: string
+}
+
+/** Where a run goes on from, when that is not its last checkpoint. */
+export interface GoBack {
+  checkpoint: CheckpointRef
+  /** Told what was put aside for it. */
+  onSetAside: (aside: SetAside) => void
 }
 
 function snapshot(dataset: DatasetFile): RunFile['dataset'] {
@@ -76,9 +84,10 @@ export class Runs {
   }
 
   /** Goes on with a run: after a pause, a stop, an interruption, or past its end with more `steps`. */
-  async resume(id: string, steps?: number): Promise<void> {
+  async resume(id: string, steps?: number, back?: GoBack): Promise<void> {
     if (this.training.has(id)) {
       const { status } = await this.store.read(id)
+      if (back) throw new GyreError('busy', 'This run is training.', 'Stop it before going back.')
       if (steps !== undefined && status !== 'paused')
         throw new GyreError('busy', 'This run is training.', 'Stop it before changing its steps.')
       if (status === 'paused') return this.training.unpause(id)
@@ -86,7 +95,7 @@ export class Runs {
     }
     const run = await this.store.own(id)
     try {
-      const from = await this.#prepareResume(run, steps)
+      const from = await this.#prepareResume(run, steps, back)
       void this.training.enqueue(run, from)
     } catch (error) {
       await run.release()
@@ -192,8 +201,16 @@ export class Runs {
     )
   }
 
-  async #prepareResume(run: OwnedRun, steps: number | undefined): Promise<StartFrom | undefined> {
-    const { config, step, status, dataset, startedFrom } = run.file
+  async #prepareResume(
+    run: OwnedRun,
+    steps: number | undefined,
+    back: GoBack | undefined,
+  ): Promise<StartFrom | undefined> {
+    const { config, status, dataset, startedFrom } = run.file
+    const earlier = back
+      ? await resolveCheckpoint(await this.#folder(run.id, 'checkpoints'), back.checkpoint)
+      : null
+    const step = earlier?.step ?? run.file.step
     const target = steps ?? config.steps
     if (step >= target && status === 'finished')
       throw new GyreError(
@@ -215,6 +232,13 @@ export class Runs {
         'Going on with other images would not be the same run. Start a new run from its weights instead.',
       )
     run.update({ config: parseConfig({ ...config, steps: target }), dataset: snapshot(known) })
+    const aside = earlier && (await setLaterAside(run.folder, step))
+    if (earlier && aside) {
+      const { trainedMs, last, best } = earlier.state
+      run.update({ step, trainedMs, last, best })
+      await run.log(`Went back to step ${step}; what came later is in ${aside.folder}.`)
+      back?.onSetAside(aside)
+    }
     await run.flush()
     const hasCheckpoint = (await listCheckpoints(run.folder)).length > 0
     if (hasCheckpoint || startedFrom === null) return undefined

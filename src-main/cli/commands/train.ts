@@ -14,6 +14,7 @@ import {
   wholeNumber,
   type ConfigArguments,
 } from '../arguments'
+import type { SetAside } from '#main/service/index'
 import { exitCodes } from '../errors'
 import type { Context } from '../program'
 import type { TrainResult } from '../results'
@@ -99,9 +100,15 @@ export function addTrain(program: Command, context: Context): void {
     })
 }
 
+interface ResumeOptions {
+  steps?: number
+  data?: string
+  checkpoint: CheckpointRef
+}
+
 export function addResume(program: Command, context: Context): void {
   context
-    .command(program, 'resume', 'Go on with a run from its last checkpoint.')
+    .command(program, 'resume', 'Go on with a run from its last checkpoint, or from an earlier one.')
     .argument('<run>', 'a run folder’s path, or an id in the library')
     .option(
       '--steps <n>',
@@ -109,11 +116,24 @@ export function addResume(program: Command, context: Context): void {
       wholeNumber(1, maxSteps),
     )
     .option('--data <folder|dataset>', 'where the run’s images are now, if this library does not know')
-    .action(async (runText: string, options: { steps?: number; data?: string }) => {
+    .option(
+      '--checkpoint <which>',
+      'last, best or a step; what came later is set aside',
+      readCheckpoint,
+      'last',
+    )
+    .action(async (runText: string, options: ResumeOptions) => {
       context.exitCode = await withService(context.surroundings, async (session) => {
         const id = await session.service.store.find(runText)
-        if (options.data !== undefined) await readData(session, options.data)
-        await session.service.runs.resume(id, options.steps)
+        const { data, steps, checkpoint } = options
+        if (checkpoint !== 'last') await sayDamage(session, id, checkpoint)
+        if (data !== undefined) await readData(session, data)
+        const onSetAside = (aside: SetAside): void =>
+          session.output.say(
+            `What came later (checkpoints of step ${aside.steps.join(', ')}, and all records) is kept in ${aside.folder}.`,
+          )
+        const back = checkpoint === 'last' ? undefined : { checkpoint, onSetAside }
+        await session.service.runs.resume(id, steps, back)
         session.output.say(`Going on at step ${(await session.service.store.read(id)).step}.`)
         return follow(session, id)
       })

@@ -125,6 +125,28 @@ describe('gyre', () => {
     })
   })
 
+  it('goes on from an earlier checkpoint, and keeps what came later', async () => {
+    const back = join(root, 'back')
+    await cp(run, back, { recursive: true })
+    const names = (await readdir(join(back, 'checkpoints'))).sort()
+    const [first = '', ...later] = names
+    const step = Number(first.slice(5))
+    const records = await readFile(join(back, 'metrics.jsonl'), 'utf8')
+    const missing = await gyre(library, 'resume', back, '--checkpoint', '5', '--json')
+    expect(missing).toMatchObject({ code: 1, json: { error: { code: 'not-found' } } })
+    expect((await readdir(join(back, 'checkpoints'))).sort()).toEqual(names)
+    const args = ['--checkpoint', String(step), '--steps', String(step + 1), '--json']
+    const found = await gyre(library, 'resume', back, ...args)
+    expect(found, found.stderr).toMatchObject({ code: 0, json: { step: step + 1 } })
+    const aside = join(back, (await readdir(back)).find((name) => name.startsWith('set-aside')) ?? '')
+    expect(found.stderr).toContain(aside)
+    expect(found.stderr).toContain(`Going on at step ${step}.`)
+    expect((await readdir(join(aside, 'checkpoints'))).sort()).toEqual(later)
+    expect(await readFile(join(aside, 'metrics.jsonl'), 'utf8')).toBe(records)
+    const file = runFile.parse(JSON.parse(await readFile(join(back, 'run.json'), 'utf8')))
+    expect(file).toMatchObject({ status: 'finished', step: step + 1, last: { step: step + 1 } })
+  })
+
   it('says so when a damaged checkpoint is passed over, and when none is left', async () => {
     const hurt = join(root, 'hurt')
     await cp(run, hurt, { recursive: true })
