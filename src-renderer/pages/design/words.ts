@@ -1,5 +1,5 @@
 // Words for the values of the choice fields, and for the groups of the Advanced drawer. Pure.
-import type { FieldInfo } from '#shared/config/index'
+import type { FieldInfo, RunConfig } from '#shared/config/index'
 
 const values: Record<string, string> = {
   crop: 'Crop',
@@ -49,6 +49,47 @@ const values: Record<string, string> = {
 /** A choice's value as people say it. */
 export function valueWord(value: string | number): string {
   return values[String(value)] ?? String(value)
+}
+
+const estimatorNotes: Record<RunConfig['estimator'], string> = {
+  rotation: 'The gradient is rotated and rescaled from the code to the encoder output.',
+  ste: 'The gradient is copied unchanged.',
+  rotation_unscaled: 'The rotation trick without its change of length.',
+  rotation_inverse_error: 'Rotated; the nearer the vector is to its code, the longer the gradient.',
+  rotation_adaptive: 'Rotated; each code measures by how much the gradient is rescaled.',
+  reflection: 'The gradient is mirrored instead of rotated: a baseline that does worse.',
+  nsvq: 'While training, noise as long as the error takes the place of the code.',
+  diveq: 'A step of the error’s length along a jittered direction; trains the codes by itself.',
+  sf_diveq: 'DiVeQ between two neighbouring codes: not a discrete code.',
+  gumbel: 'While training, a noisy mixture of all codes that hardens step by step.',
+  hessian: 'The gradient is corrected by the curvature of the loss: a slow baseline.',
+  exact_gradient: 'The decoder’s gradient at the encoder output itself: a slow baseline.',
+}
+const quantizerNotes: Record<RunConfig['quantizer'], string> = {
+  vq: 'Each vector becomes the nearest code of one codebook.',
+  residual: 'Several codebooks, each for what the ones before left over.',
+  grouped: 'Each part of the vector has a codebook of its own.',
+  simvq: 'A frozen codebook behind a trained map, so that all codes move together.',
+  ibq: 'The code with the highest score; all codes are trained through their scores.',
+  optvq: 'While training, codes are shared out evenly among the vectors.',
+  soft_convex: 'A mixture of codes: not a discrete code.',
+  fsq: 'Each number is rounded to one of a few levels; no codebook.',
+  lfq: 'The sign of each number; no codebook.',
+}
+
+/** One line on what the chosen estimator or quantizer does; other fields say it in their help. */
+export function choiceNote(key: string, value: unknown): string | undefined {
+  const notes: Record<string, string> | undefined =
+    key === 'estimator' ? estimatorNotes : key === 'quantizer' ? quantizerNotes : undefined
+  return typeof value === 'string' ? notes?.[value] : undefined
+}
+
+/** A field's help, with its choices named as the form names them: `vq: one codebook` → `One codebook: one codebook`. */
+export function helpInWords({ help, choices, kind }: Pick<FieldInfo, 'help' | 'choices' | 'kind'>): string {
+  if (kind !== 'choice') return help
+  const known = new Set(choices?.map(String))
+  // A choice is explained as `id: …`, or several as `id, id: …`.
+  return help.replace(/\w+(?=(?:, \w+)*: )/g, (word) => (known.has(word) ? valueWord(word) : word))
 }
 
 export const groups: readonly { id: FieldInfo['group']; title: string }[] = [

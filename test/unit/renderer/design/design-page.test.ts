@@ -1,6 +1,9 @@
 // @vitest-environment happy-dom
+import { estimatorIds, quantizerIds } from '#shared/config/schema'
+import { fieldInfo } from '#shared/config/index'
 import { GyreError } from '#shared/contract/errors'
 import { afterEach, describe, expect, it } from 'vitest'
+import { choiceNote, helpInWords, valueWord } from '../../../../src-renderer/pages/design/words'
 import { fakeDataset, fakeRun } from '../../../support/fake-service'
 import { mountWindow, until, type MountedWindow } from '../../../support/mount-window'
 
@@ -81,6 +84,28 @@ describe('Design', () => {
     await says('(1 change)')
   })
 
+  it('leaves out settings that do nothing, says so, and explains a choice in words', async () => {
+    app = await mountWindow('/design')
+    await says('Train 1,000 steps')
+    app.button('Advanced…').click()
+    await says('Advanced settings')
+    const labels = (): string[] =>
+      [...document.querySelectorAll('label')].map((one) => one.textContent.trim())
+    expect(labels()).not.toContain('Channel multipliers')
+    expect(app.find('[data-testid="idle-settings"]').textContent).toContain(
+      'Channel multipliers, Attention at',
+    )
+    const quantizer = control('Quantizer') as unknown as HTMLSelectElement
+    expect([...quantizer.options].map(({ text }) => text)).toContain('Soft convex')
+    quantizer.selectedIndex = quantizerIds.indexOf('fsq')
+    quantizer.dispatchEvent(new Event('change'))
+    await says('Each number is rounded to one of a few levels; no codebook.')
+    await says('FSQ has gradients of its own')
+    expect(labels()).toContain('Levels')
+    app.button('Reset Quantizer').click()
+    await says('Each vector becomes the nearest code of one codebook.')
+  })
+
   it('keeps the draft when the window is opened again', async () => {
     app = await mountWindow('/design')
     await says('Train 1,000 steps')
@@ -117,5 +142,21 @@ describe('Design', () => {
     app.find('[data-action="train"]').click()
     await says('Free 2 GB.')
     expect(app.router.currentRoute.value.name).toBe('design')
+  })
+})
+
+describe('words for choices', () => {
+  it('has a name and a line for each estimator and quantizer', () => {
+    for (const id of [...estimatorIds, ...quantizerIds]) expect(valueWord(id)).toMatch(/^[A-Z]/)
+    for (const id of estimatorIds) expect(choiceNote('estimator', id)).toMatch(/\.$/)
+    for (const id of quantizerIds) expect(choiceNote('quantizer', id)).toMatch(/\.$/)
+    expect(choiceNote('schedule', 'linear')).toBeUndefined()
+  })
+
+  it('names the choices in a help as the form does', () => {
+    expect(helpInWords(fieldInfo('quantizer'))).toMatch(
+      /^One codebook: one codebook\. .* FSQ, LFQ: a fixed grid/,
+    )
+    expect(helpInWords(fieldInfo('steps'))).toBe(fieldInfo('steps').help)
   })
 })
