@@ -13,7 +13,7 @@ const cli = join(root, 'dist', 'main', 'cli.js')
 const usage = `npm start -- [--no-engine] [--serve] [--port N] [--open]
   --no-engine  do not set up the TensorFlow engine; train on WASM
   --serve      serve the window to a browser even if Electron could open it
-  --port N     port to serve on (default: any free one)
+  --port N     port to serve on (default: 7860, or a free one if that is in use)
   --open       open the browser on the served window`
 
 /** Runs a command with this terminal; resolves with its exit code. */

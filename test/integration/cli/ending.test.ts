@@ -1,5 +1,6 @@
 // How the built command line ends: wrong usage, failures, Ctrl+C, a kill; and what it leaves behind.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -127,6 +128,28 @@ describe('interruptions', () => {
     expect(looked, looked.stderr).toMatchObject({ code: 0 })
     running.child.kill('SIGTERM')
     expect((await running.ended).code).toBe(130)
+  })
+
+  it('takes a free port when the usual one is in use, but never instead of one that was asked for', async () => {
+    const taken = createServer()
+    // Where something else holds the usual port already, that does as well.
+    await new Promise<void>((resolve) => {
+      taken.once('error', () => resolve())
+      taken.listen(7860, '127.0.0.1', resolve)
+    })
+    try {
+      const asked = await gyre(library, 'serve', '--port', '7860', '--json')
+      expect(asked).toMatchObject({ code: 1, json: { error: { code: 'busy' } } })
+      const running = startGyre(library, ['serve', '--json'])
+      await new Promise<void>((resolve) => running.child.stdout?.once('data', () => resolve()))
+      running.child.kill('SIGINT')
+      const found = await running.ended
+      expect(found.code, found.stderr).toBe(0)
+      expect(found.stderr).toContain('7860 is in use')
+      expect((found.json as { url: string }).url).not.toContain(':7860/')
+    } finally {
+      taken.close()
+    }
   })
 
   it('serves until Ctrl+C, and prints the address once', async () => {
