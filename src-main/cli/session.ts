@@ -22,6 +22,9 @@ export interface Session {
   signal: AbortSignal
 }
 
+/** One Ctrl+C may arrive more than once: from the terminal, and passed on by npm and by `npm start`. */
+const echoMs = 500
+
 /**
  * Opens the service for `work` and closes it afterwards. The first Ctrl+C aborts `signal`, so that work can stop and
  * keep what it has; a second one ends the process at once.
@@ -32,15 +35,26 @@ export async function withService<T>(
 ): Promise<T> {
   const { libraryPath, trainerEntry, version, output } = surroundings
   const controller = new AbortController()
+  let opened: Service | null = null
+  let interruptedAt = 0
   const interrupt = (): void => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted)
+    if (controller.signal.aborted) {
+      if (performance.now() - interruptedAt > echoMs) process.exit(exitCodes.interrupted)
+      return
+    }
+    interruptedAt = performance.now()
     controller.abort(new GyreError('cancelled', 'Interrupted.'))
-    output.say('Stopping, and keeping what was learnt… (press Ctrl+C again to end at once)')
+    output.say(
+      opened?.training.isBusy === true
+        ? 'Stopping, and keeping what was learnt… (press Ctrl+C again to end at once)'
+        : 'Stopping.',
+    )
   }
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
   try {
     const service = await createService({ libraryPath, trainerEntry, version, host: browserHost })
+    opened = service
     try {
       service.bind(progressTo(output))
       return await work({ service, output, signal: controller.signal })

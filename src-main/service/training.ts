@@ -73,6 +73,11 @@ export class Training {
     return this.#entries.has(id)
   }
 
+  /** Whether any run waits or trains here. */
+  get isBusy(): boolean {
+    return this.#entries.size > 0
+  }
+
   /**
    * Puts an owned run in the line and takes it over: it is released when it ends. The promise resolves with its last
    * state, however it ended, and never rejects.

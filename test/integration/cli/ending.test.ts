@@ -1,10 +1,12 @@
 // How the built command line ends: wrong usage, failures, Ctrl+C, a kill; and what it leaves behind.
+import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runFile, type RunFile } from '#shared/contract/files'
+import { environment, repository } from '../../support/gyre-process'
 import { copyEmoji } from '../../support/sample'
 import { ensureBuilt, gyre, startGyre, tiny } from './run-gyre'
 
@@ -160,7 +162,28 @@ describe('interruptions', () => {
     running.child.kill('SIGINT')
     const found = await running.ended
     expect(found.code, found.stderr).toBe(0)
+    expect(found.stderr).toBe('Stopping.\n')
     expect(found.json).toMatchObject({ address: expect.stringMatching(/#token=[\w-]{43,}$/) as string })
     expect(found.stderr).not.toContain('token')
+  })
+
+  it('ends `npm start` with 0 after Ctrl+C, which reaches it and what it has started', async () => {
+    const script = join(repository, 'resources', 'scripts', 'start.mjs')
+    const child = spawn(process.execPath, [script, '--no-engine', '--serve', '--port', '0'], {
+      env: environment(library),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    })
+    let said = ''
+    child.stderr.on('data', (data: Buffer) => (said += data.toString()))
+    await new Promise<void>((resolve) =>
+      child.stdout.on('data', (data: Buffer) => {
+        if (data.toString().includes('Ctrl+C to stop')) resolve()
+      }),
+    )
+    const ended = new Promise((resolve) => child.on('close', resolve))
+    process.kill(-(child.pid ?? 0), 'SIGINT')
+    expect(await ended, said).toBe(0)
+    expect(said).toContain('Stopping.\n')
   })
 })
