@@ -35,6 +35,20 @@ describe('Data', () => {
     expect(app.text()).toContain('png 3,786')
   })
 
+  it('does not keep the picture of another dataset while the new one has none', async () => {
+    const failing: Record<string, GyreError> = {}
+    app = await mountWindow('/data/emoji', {
+      datasets: [fakeDataset(), fakeDataset({ id: 'birds', name: 'Birds' })],
+      failing,
+    })
+    const original = 'img[alt="The chosen image as it is"]'
+    await until(() => document.querySelector(original) !== null, 'the picture')
+    failing['datasets.preview'] = new GyreError('unreadable', 'This image can’t be read.')
+    await app.router.push('/data/birds')
+    await says('This image can’t be read.')
+    expect(document.querySelector(original)).toBeNull()
+  })
+
   it('cancels an import', async () => {
     app = await mountWindow('/data', { datasets: [] })
     await says('Use the sample')
