@@ -61,6 +61,22 @@ describe('the frame', () => {
     expect(app.find('footer').textContent).toContain('CPU 3 % · 182 MB')
   })
 
+  it('speaks of tensors only while there is work, and of waiting for data only in training', async () => {
+    app = await mountWindow('/settings')
+    const load = { cpuPercent: 3, rssBytes: 182e6, tensors: 4321, dataWaitFraction: 0.25, engine: null }
+    const seen = async (): Promise<string> => {
+      app?.service.hub.emit('host', 'onLoad', load)
+      await until(() => app?.find('footer').textContent.includes('182 MB') === true, 'the load')
+      return app?.find('footer').textContent ?? ''
+    }
+    expect(await seen()).not.toMatch(/tensors|waiting for data/)
+    const { useClient } = await import('../../../../src-renderer/api/client')
+    await useClient().datasets.importSample()
+    await until(() => app?.find('footer').textContent.includes('import Emoji') === true, 'the job')
+    expect(await seen()).toContain('4,321 tensors')
+    expect(await seen()).not.toContain('waiting for data')
+  })
+
   it('tells when the connection is lost and when it is back', async () => {
     app = await mountWindow('/settings')
     app.service.hub.close()
