@@ -4,11 +4,13 @@ import { readFile, stat } from 'node:fs/promises'
 import { InvalidArgumentError } from 'commander'
 import { engineWish, identifier, type CheckpointRef, type EngineWish } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
+import type { DatasetFile } from '#shared/contract/files'
 import { applySettings, parseConfig, presets, type RunConfig } from '#shared/config/index'
 import { usage, wrongUsage } from './errors'
 import { finish, type Session } from './session'
 
 const maxConfigBytes = 1024 * 1024
+const shownSkipped = 10
 
 /** A reader of whole numbers from `min` to `max`, for commander. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -94,17 +96,34 @@ export async function readData(session: Session, text: string): Promise<string> 
       'Pass a folder of images, a dataset’s id, or the word sample.',
     )
   const dataset = await finish(session, await datasets.importFolder(text))
+  if (dataset.skippedCount > 0) await saySkipped(session, dataset)
   if (dataset.imageCount === 0)
     throw new GyreError(
       'invalid-input',
       `No usable image was found in “${text}”: ${reasons(dataset.skipReasons)}.`,
       'Gyre reads PNG, JPEG, WebP, GIF, TIFF and AVIF files.',
     )
-  if (dataset.skippedCount > 0)
-    session.output.say(
-      `${dataset.skippedCount} files of “${dataset.name}” are not used: ${reasons(dataset.skipReasons)}.`,
-    )
   return dataset.id
+}
+
+/** Names the first files that are not used, with their reasons, and where the others are named. */
+async function saySkipped({ service, output }: Session, dataset: DatasetFile): Promise<void> {
+  const { id, name, skippedCount, skipReasons } = dataset
+  const { first, listFile } = await service.datasets.skipped(id, shownSkipped)
+  const what = skippedCount === 1 ? '1 file' : `${skippedCount} files`
+  output.say(
+    [
+      `${what} of “${name}” ${skippedCount === 1 ? 'is' : 'are'} not used: ${reasons(skipReasons)}.`,
+      ...first.map(({ file, detail }) => `  ${printable(file)}: ${printable(detail)}`),
+      ...(skippedCount > first.length ? [`  … and ${skippedCount - first.length} more.`] : []),
+      `  The whole list: ${listFile}`,
+    ].join('\n'),
+  )
+}
+
+/** A file's name comes from anywhere: it must not steer the terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
 function reasons(counts: Readonly<Record<string, number | undefined>>): string {

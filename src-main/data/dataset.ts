@@ -21,7 +21,8 @@ import type { WorkOptions } from './progress'
 import { scanFolder } from './scan'
 
 const itemsPath = (folder: string): string => join(folder, 'items.jsonl')
-const skippedPath = (folder: string): string => join(folder, 'skipped.jsonl')
+export const skippedFileName = 'skipped.jsonl'
+const skippedPath = (folder: string): string => join(folder, skippedFileName)
 const datasetPath = (folder: string): string => join(folder, 'dataset.json')
 
 export interface ImportOptions extends WorkOptions {

@@ -2,7 +2,7 @@
 // `batches` alone, which load no image library.
 export { atomicWriteFile, atomicWriteJson, sweepTemporaries } from './atomic'
 export { createBatchSource, type Batch, type BatchOptions } from './batches'
-export { importDataset, readDataset, readItems, readSkipped } from './dataset'
+export { importDataset, readDataset, readItems, readSkipped, skippedFileName } from './dataset'
 export { packDataset, packFolderOf } from './pack'
 export { openPack, type PackReader } from './pack-reader'
 export { joinInside, resolveInside } from './paths'

@@ -5,7 +5,7 @@ import { mkdir, readdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promi
 import { basename, isAbsolute, join, resolve } from 'node:path'
 import { identifier, type Transform } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
-import type { DatasetFile, DatasetItem } from '#shared/contract/files'
+import type { DatasetFile, DatasetItem, SkippedFile } from '#shared/contract/files'
 import {
   atomicWriteJson,
   importDataset,
@@ -13,8 +13,10 @@ import {
   packDataset,
   readDataset,
   readItems,
+  readSkipped,
   resolveInside,
   sampleFolder,
+  skippedFileName,
 } from '#main/data/index'
 import type { Bus } from './bus'
 import type { JobContext, Jobs, StartedJob } from './jobs'
@@ -222,6 +224,12 @@ export class Datasets {
       for (const { file } of items) names.push(file)
       if (names.length >= total || items.length === 0) return names
     }
+  }
+
+  /** The first `count` files that were not used, and the file that names all of them. */
+  async skipped(id: string, count: number): Promise<{ first: SkippedFile[]; listFile: string }> {
+    const folder = this.folderOf(id)
+    return { first: (await readSkipped(folder, 0, count)).items, listFile: join(folder, skippedFileName) }
   }
 
   /** Absolute path of an image. */

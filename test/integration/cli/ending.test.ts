@@ -76,6 +76,21 @@ describe('failures', () => {
     }
   })
 
+  it('names the files that are not used, the first ten of them, and where the list is', async () => {
+    const mixed = join(root, 'mixed')
+    await copyEmoji(mixed, 1)
+    const names = Array.from({ length: 11 }, (_, i) => `bad ${String(i).padStart(2, '0')}.png`)
+    for (const name of [...names, 'bad\u001b[2J.png']) await writeFile(join(mixed, name), 'not a picture')
+    const found = await gyre(library, 'train', '--data', mixed, '--set', ...tiny, 'steps=1', '--json')
+    expect(found.stderr).toContain('12 files of “mixed” are not used')
+    for (const name of names.slice(0, 9)) expect(found.stderr).toMatch(new RegExp(`${name}: .+`))
+    expect(found.stderr).not.toContain(names[9])
+    expect(found.stderr).toContain('and 2 more')
+    expect(found.stderr).not.toContain('\u001b')
+    const list = /The whole list: (.+)/.exec(found.stderr)?.[1] ?? ''
+    expect((await readFile(list, 'utf8')).trim().split('\n')).toHaveLength(12)
+  })
+
   it('refuses to write a run over something else', async () => {
     const found = await gyre(library, 'train', '--data', images, '--out', images, '--json')
     expect(found.code).toBe(1)
