@@ -1,5 +1,5 @@
 // Words for the values of the choice fields, and for the groups of the Advanced drawer. Pure.
-import type { FieldInfo, RunConfig } from '#shared/config/index'
+import { estimatorIds, quantizerIds, type FieldInfo, type RunConfig } from '#shared/config/index'
 
 const values: Record<string, string> = {
   crop: 'Crop',
@@ -90,6 +90,20 @@ export function helpInWords({ help, choices, kind }: Pick<FieldInfo, 'help' | 'c
   const known = new Set(choices?.map(String))
   // A choice is explained as `id: …`, or several as `id, id: …`.
   return help.replace(/\w+(?=(?:, \w+)*: )/g, (word) => (known.has(word) ? valueWord(word) : word))
+}
+
+const ids: readonly string[] = [...estimatorIds, ...quantizerIds]
+/** Ids that are no English words. */
+const codeWords = new RegExp(`\\b(?:${ids.filter((id) => /[_q]|^ste$/.test(id)).join('|')})\\b`, 'g')
+
+/** What the rules say of a design, with estimators and quantizers named as the form names them. */
+export function messageInWords(message: string): string {
+  const [first = ''] = message.split(' ')
+  const rest = message.slice(first.length).replace(codeWords, (id) => {
+    const word = valueWord(id)
+    return word.includes(' ') ? `“${word}”` : word
+  })
+  return (ids.includes(first) ? valueWord(first) : first) + rest
 }
 
 export const groups: readonly { id: FieldInfo['group']; title: string }[] = [

@@ -3,7 +3,12 @@ import { estimatorIds, quantizerIds } from '#shared/config/schema'
 import { fieldInfo } from '#shared/config/index'
 import { GyreError } from '#shared/contract/errors'
 import { afterEach, describe, expect, it } from 'vitest'
-import { choiceNote, helpInWords, valueWord } from '../../../../src-renderer/pages/design/words'
+import {
+  choiceNote,
+  helpInWords,
+  messageInWords,
+  valueWord,
+} from '../../../../src-renderer/pages/design/words'
 import { fakeDataset, fakeRun } from '../../../support/fake-service'
 import { mountWindow, until, type MountedWindow } from '../../../support/mount-window'
 
@@ -151,6 +156,16 @@ describe('words for choices', () => {
     for (const id of estimatorIds) expect(choiceNote('estimator', id)).toMatch(/\.$/)
     for (const id of quantizerIds) expect(choiceNote('quantizer', id)).toMatch(/\.$/)
     expect(choiceNote('schedule', 'linear')).toBeUndefined()
+  })
+
+  it('names estimators and quantizers in a message, and leaves English alone', () => {
+    expect(messageInWords('gumbel needs a single codebook (quantizer vq): residual hands on codes.')).toBe(
+      'Gumbel softmax needs a single codebook (quantizer “One codebook”): residual hands on codes.',
+    )
+    expect(messageInWords('soft_convex trains its codes by gradient.')).toBe(
+      'Soft convex trains its codes by gradient.',
+    )
+    expect(messageInWords('A residual quantizer would do this.')).toBe('A residual quantizer would do this.')
   })
 
   it('names the choices in a help as the form does', () => {
