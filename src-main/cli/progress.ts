@@ -48,8 +48,8 @@ function recordLine(record: MetricsRecord): string | null {
   return null
 }
 
-/** A listener for `service.bind` that writes to `output`. */
-export function progressTo(output: Output): GyreEmit {
+/** A listener for `service.bind` that writes to `output`; `evaluations: false` leaves out what runs record. */
+export function progressTo(output: Output, { evaluations = true } = {}): GyreEmit {
   let latest: TrainRecord | null = null
   let toldAt = -Infinity
   let toldPhase = ''
@@ -74,7 +74,7 @@ export function progressTo(output: Output): GyreEmit {
 
   return (topic, name, payload) => {
     if (topic === 'jobs' && name === 'onChange') onJob(payload as Job)
-    if (topic !== 'runs' || name !== 'onRecord') return
+    if (!evaluations || topic !== 'runs' || name !== 'onRecord') return
     const { record } = payload as { record: MetricsRecord }
     if (record.kind === 'train') latest = record
     const line = recordLine(record)

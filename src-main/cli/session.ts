@@ -32,6 +32,7 @@ const echoMs = 500
 export async function withService<T>(
   surroundings: Surroundings,
   work: (session: Session) => Promise<T>,
+  shown: { evaluations?: boolean } = {},
 ): Promise<T> {
   const { libraryPath, trainerEntry, version, output } = surroundings
   const controller = new AbortController()
@@ -56,15 +57,14 @@ export async function withService<T>(
     const service = await createService({ libraryPath, trainerEntry, version, host: browserHost })
     opened = service
     try {
-      service.bind(progressTo(output))
+      service.bind(progressTo(output, shown))
       return await work({ service, output, signal: controller.signal })
     } finally {
       await service.close()
     }
   } finally {
     output.endProgress()
-    process.off('SIGINT', interrupt)
-    process.off('SIGTERM', interrupt)
+    // The signals stay caught: an echo of Ctrl+C must not end a process that is ending in order.
   }
 }
 

@@ -49,6 +49,23 @@ export function newRunId(now = new Date()): string {
   return `${stamp}-${randomBytes(3).toString('hex')}`
 }
 
+function notEmpty(folder: string, present: readonly string[]): GyreError {
+  const hint = present.includes('run.json') ? 'Go on with that run: gyre resume.' : 'Choose a new folder.'
+  return new GyreError('invalid-input', `The folder “${folder}” is not empty.`, hint)
+}
+
+/** Why a run can't be made in `folder`: only in an empty one, or in one that is not there yet. */
+async function refusalOf(folder: string): Promise<GyreError | null> {
+  const names = await readdir(folder).catch((cause: unknown) => {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw new GyreError('invalid-input', `“${folder}” can't be used as a folder.`, 'Choose another.', {
+      cause,
+    })
+  })
+  const present = names.filter((name) => name !== '.lock')
+  return present.length > 0 ? notEmpty(folder, present) : null
+}
+
 export class RunStore {
   readonly #layout: Layout
   readonly #bus: Bus
@@ -146,19 +163,21 @@ export class RunStore {
     }
   }
 
+  /** Before anything slow is done for a run in `folder`. @throws GyreError `invalid-input` where it is not free */
+  async checkFree(folder: string): Promise<void> {
+    const refusal = await refusalOf(resolve(folder))
+    if (refusal) throw refusal
+  }
+
   /** Writes a new run into the library, or into `folder`, which must be absent or empty. It is owned. */
   async create(file: RunFile, folder?: string): Promise<OwnedRun> {
     const target = folder === undefined ? this.#layout.run(file.id) : resolve(folder)
     await mkdir(target, { recursive: true })
     const lock = await tryLock(target)
-    const present = (await readdir(target)).filter((name) => name !== '.lock')
-    if (!lock || present.length > 0) {
+    const refusal = await refusalOf(target)
+    if (!lock || refusal) {
       await lock?.release()
-      throw new GyreError(
-        'invalid-input',
-        `The folder “${target}” is not empty.`,
-        present.includes('run.json') ? 'Go on with that run: gyre resume.' : 'Choose a new folder.',
-      )
+      throw refusal ?? notEmpty(target, [])
     }
     if (folder !== undefined) this.#adopted.set(file.id, await realpath(target))
     const run = this.#keep(new OwnedRun(target, file, lock, this.#bus))

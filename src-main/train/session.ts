@@ -72,6 +72,8 @@ export class TrainSession {
   readonly #optimizer: Optimizer
   readonly #options: SessionOptions
   #log: MetricsLog | null = null
+  /** What the newest checkpoint holds: the step, and whether it is evaluated. */
+  #saved: { step: number; evaluated: boolean } | null = null
 
   private constructor(options: SessionOptions, config: RunConfig, pack: PackReader) {
     this.#options = options
@@ -157,6 +159,7 @@ export class TrainSession {
     this.last = state.last
     this.best = state.best
     this.watch.restore(state.trainedMs)
+    this.#saved = { step: state.step, evaluated: state.evaluation !== null }
     if (rejected.length > 0) {
       await setAside(this.runFolder, rejected)
       const reasons = rejected.map(({ reason }) => reason).join(' ')
@@ -187,8 +190,10 @@ export class TrainSession {
     await this.record({ kind: 'event', step: this.step, trainedMs: this.watch.elapsedMs, event, message })
   }
 
-  /** Writes a checkpoint of this moment. The records it relies on are on disk first. */
+  /** Writes a checkpoint of this moment, once. The records it relies on are on disk first. */
   async save(): Promise<void> {
+    const evaluated = this.evaluation !== null
+    if (this.#saved?.step === this.step && this.#saved.evaluated === evaluated) return
     const { engine } = this.#options
     const model = snapshot([...this.model.trainable, ...this.model.state])
     const optimizer = snapshot(this.#optimizer.state)
@@ -221,6 +226,7 @@ export class TrainSession {
       },
       this.best?.step ?? null,
     )
+    this.#saved = { step: this.step, evaluated }
     await this.event('checkpoint', `Saved at step ${this.step}.`)
   }
 

@@ -36,6 +36,13 @@ function validationLines(validation: ValidationMetrics | null): string[] {
   ]
 }
 
+/** Says what will compute, and why. Where that can't be, the run itself ends with the reason. */
+async function sayEngine({ service, output }: Session, id: string): Promise<void> {
+  const { engineWish } = await service.store.read(id)
+  const chosen = await service.engines.chosen(engineWish).catch(() => null)
+  if (chosen) output.say(`Engine: ${chosen.name}. ${chosen.reason}`)
+}
+
 /** Waits for a run that trains here; Ctrl+C stops and keeps it. Prints the result and returns the exit code. */
 async function follow({ service, output, signal }: Session, id: string): Promise<number> {
   const stop = (): void => void service.training.stop(id).catch(() => undefined)
@@ -91,10 +98,12 @@ export function addTrain(program: Command, context: Context): void {
       context.exitCode = await withService(context.surroundings, async (session) => {
         const { store, runs } = session.service
         const fromRun = options.from === undefined ? undefined : await store.find(options.from)
+        if (options.out !== undefined) await store.checkFree(options.out)
         if (fromRun !== undefined) await sayDamage(session, fromRun, 'best')
         const datasetId = await readData(session, options.data)
         const { engine, name, out: folder } = options
         const run = await runs.create({ datasetId, config, engine, name, fromRun, folder })
+        await sayEngine(session, run.id)
         return follow(session, run.id)
       })
     })
@@ -135,6 +144,7 @@ export function addResume(program: Command, context: Context): void {
         const back = checkpoint === 'last' ? undefined : { checkpoint, onSetAside }
         await session.service.runs.resume(id, steps, back)
         session.output.say(`Going on at step ${(await session.service.store.read(id)).step}.`)
+        await sayEngine(session, id)
         return follow(session, id)
       })
     })

@@ -50,6 +50,11 @@ describe('gyre', () => {
     const file = runFile.parse(JSON.parse(await readFile(join(run, 'run.json'), 'utf8')))
     expect(file).toMatchObject({ status: 'finished', step: 8, engine: { id: result.engine } })
     expect(file.engine?.reason).not.toBe('')
+    const said = found.stderr.split(`Engine: ${file.engine?.name}. ${file.engine?.reason}`)
+    expect(said).toHaveLength(2)
+    expect(said[0]).not.toContain('Training')
+    const log = await readFile(join(run, 'log.txt'), 'utf8')
+    expect(log.split('Saved at step 8.')).toHaveLength(2)
     expect(await readdir(join(library, 'runs'))).toEqual([])
   })
 

@@ -81,7 +81,16 @@ describe('failures', () => {
     await copyEmoji(mixed, 1)
     const names = Array.from({ length: 11 }, (_, i) => `bad ${String(i).padStart(2, '0')}.png`)
     for (const name of [...names, 'bad\u001b[2J.png']) await writeFile(join(mixed, name), 'not a picture')
-    const found = await gyre(library, 'train', '--data', mixed, '--set', ...tiny, 'steps=1', '--json')
+    const found = await gyre(
+      join(root, 'library of mixed'),
+      'train',
+      '--data',
+      mixed,
+      '--set',
+      ...tiny,
+      'steps=1',
+      '--json',
+    )
     expect(found.stderr).toContain('12 files of “mixed” are not used')
     for (const name of names.slice(0, 9)) expect(found.stderr).toMatch(new RegExp(`${name}: .+`))
     expect(found.stderr).not.toContain(names[9])
@@ -95,6 +104,7 @@ describe('failures', () => {
     const found = await gyre(library, 'train', '--data', images, '--out', images, '--json')
     expect(found.code).toBe(1)
     expect((await readdir(images)).sort()).toHaveLength(20)
+    expect(found.stderr).not.toContain('Importing')
   })
 })
 

@@ -83,6 +83,9 @@ describe('progress', () => {
     progressTo(output)('runs', 'onRecord', { id: 'a', record })
     expect(stderr.text).toContain('Step 100: mse 0.0400, psnr 20.00 dB, usage 17.6 %, perplexity 98')
     expect(stderr.text).toContain('(best)')
+    const silent = open()
+    progressTo(silent.output, { evaluations: false })('runs', 'onRecord', { id: 'a', record })
+    expect(silent.stderr.text).toBe('')
   })
 
   it('words times', () => {
