@@ -76,7 +76,7 @@ export function parseConfig(value: unknown): RunConfig {
 /**
  * `config` with `key=value` settings applied: lists as `1,2,4`, booleans as `true`/`false`; a key may be
  * written with a group before a dot (`optimizer.learningRate`).
- * @throws GyreError `invalid-input` naming the key, the range and the nearest known key.
+ * @throws GyreError `invalid-input` naming the key, the range and the nearest known key, if one is near.
  */
 export function applySettings(config: object, settings: readonly string[]): RunConfig {
   const next: Record<string, unknown> = { ...config }
@@ -122,11 +122,12 @@ function outOfRange(info: FieldInfo, value: string): GyreError {
 
 function unknownKey(key: string): GyreError {
   const nearest = configKeys.reduce((best, one) => (distance(key, one) < distance(key, best) ? one : best))
-  return new GyreError(
-    'invalid-input',
-    `There is no setting "${key}".`,
-    `Did you mean ${nearest} (${rangeInWords(fieldInfo(nearest))})?`,
-  )
+  // With more than half of it changed, it would be another word: a guess would mislead.
+  const hint =
+    distance(key, nearest) <= key.length / 2
+      ? `Did you mean ${nearest} (${rangeInWords(fieldInfo(nearest))})?`
+      : 'See `gyre train --help` for all settings.'
+  return new GyreError('invalid-input', `There is no setting "${key}".`, hint)
 }
 
 function readValue(info: FieldInfo, text: string): unknown {

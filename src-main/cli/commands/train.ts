@@ -14,6 +14,7 @@ import {
   wholeNumber,
   type ConfigArguments,
 } from '../arguments'
+import { configKeys } from '#shared/config/index'
 import type { SetAside } from '#main/service/index'
 import { exitCodes } from '../errors'
 import type { Context } from '../program'
@@ -80,6 +81,13 @@ interface TrainOptions extends ConfigArguments {
   name?: string
 }
 
+/** Every key, a few on a line. */
+function settingsHelp(): string {
+  const lines: string[] = []
+  for (let i = 0; i < configKeys.length; i += 4) lines.push(`  ${configKeys.slice(i, i + 4).join(', ')}`)
+  return lines.join('\n')
+}
+
 export function addTrain(program: Command, context: Context): void {
   context
     .command(program, 'train', 'Train a VQ-VAE on a folder of images.')
@@ -93,6 +101,7 @@ export function addTrain(program: Command, context: Context): void {
     .option('--from <run>', 'start from the best weights of another run')
     .option('--out <folder>', 'the run’s folder, new or empty (by default in the library)')
     .option('--name <name>', 'a name for the run')
+    .addHelpText('after', `\nSettings for --set:\n${settingsHelp()}`)
     .action(async (options: TrainOptions) => {
       const config = await readConfig(options)
       context.exitCode = await withService(context.surroundings, async (session) => {

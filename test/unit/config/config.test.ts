@@ -98,6 +98,12 @@ describe('settings', () => {
     expect(refusal(() => applySettings({}, [setting])).hint).toContain(nearest)
   })
 
+  it.each(['zzzz=1', 'colourfulness=2', 'x=1'])('guesses no key for %s', (setting) => {
+    const { hint } = refusal(() => applySettings({}, [setting]))
+    expect(hint).not.toContain('Did you mean')
+    expect(hint).toContain('gyre train --help')
+  })
+
   it.each([
     'steps=0',
     'steps=many',
