@@ -157,7 +157,9 @@ describe('Voronoi regions', () => {
         (best, code, j) => (squared(e, code) < squared(e, codes[best] ?? code) ? j : best),
         0,
       )
-      const [q, push, to] = [codes[k] ?? [0, 0], pushes[k] ?? [0, 0], moved[i] ?? [0, 0]]
+      const q: Place = codes[k] ?? [0, 0]
+      const push: Place = pushes[k] ?? [0, 0]
+      const to: Place = moved[i] ?? [0, 0]
       const step: Place = [to[0] - e[0], to[1] - e[1]]
       expect(Math.hypot(...step) / (0.04 * (Math.hypot(...q) / Math.hypot(...e)))).toBeCloseTo(1, 2)
       const angle = (a: Place, b: Place): number =>
