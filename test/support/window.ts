@@ -21,6 +21,8 @@ export async function go(page: Page, place: string): Promise<void> {
 
 /** Opens Design and writes values into its fields, by their labels; opens the drawer for those that are in there. */
 export async function design(page: Page, values: Record<string, string>): Promise<void> {
+  // Until the form is there, a field would seem to be in the drawer.
+  await page.getByRole('button', { name: /^advanced/i }).waitFor()
   for (const [label, value] of Object.entries(values)) {
     const input = page.getByLabel(new RegExp(`^${label}(,|$)`)).first()
     if (!(await input.isVisible())) await page.getByRole('button', { name: /advanced/i }).click()
