@@ -1,7 +1,7 @@
 // The same steps from one seed on TensorFlow and on WASM, for every estimator and quantizer: losses and norms agree, and
 // so does the search where two codes are equally near.
 import * as tf from '@tensorflow/tfjs-core'
-import { expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { listEngines, loadEngine, type EngineId } from '#main/engine/index'
 import {
   createModel,
@@ -97,9 +97,9 @@ async function losses(engineId: EngineId, config: RunConfig, steps: number): Pro
 const tensorFlow = (await listEngines()).find(({ id }) => id === 'tensorflow-cpu')
 
 const missing = tensorFlow?.available ? null : (tensorFlow?.reason ?? 'There is no TensorFlow engine.')
-if (missing) console.warn(`Skipped: two engines are needed. ${missing}`)
+beforeEach(({ skip }) => skip(missing !== null, `Two engines are needed. ${missing}`))
 
-test.skipIf(missing !== null).each(configs)('%s', async (_, config) => {
+test.each(configs)('%s', async (_, config) => {
   const native = await losses('tensorflow-cpu', config, steps)
   const wasm = await losses('wasm', config, steps)
   expect(native).toHaveLength(steps)
@@ -111,7 +111,7 @@ test.skipIf(missing !== null).each(configs)('%s', async (_, config) => {
   expect(native.at(-1)?.[1]).toBeLessThan(native[0]?.[1] ?? 0)
 })
 
-test.skipIf(missing !== null).each(others)('%s, three steps', async (_, config) => {
+test.each(others)('%s, three steps', async (_, config) => {
   const native = await losses('tensorflow-cpu', config, 3)
   const wasm = await losses('wasm', config, 3)
   native.flat().forEach((value, i) => {
@@ -120,7 +120,7 @@ test.skipIf(missing !== null).each(others)('%s, three steps', async (_, config) 
   })
 })
 
-test.skipIf(missing !== null).each(['tensorflow-cpu', 'wasm'] as const)(
+test.each(['tensorflow-cpu', 'wasm'] as const)(
   'equally near codes: the lowest index, in every chunk (%s)',
   async (engineId) => {
     const engine = await loadEngine(engineId)
