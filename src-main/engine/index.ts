@@ -10,6 +10,7 @@ import { examine, type EngineCheck } from './self-test'
 import { startTensorFlow, tensorFlowBackendName } from './tensorflow/backend'
 import { installTensorFlow } from './tensorflow/install'
 import { engineFolder, readInstalled } from './tensorflow/installed'
+import { removeTensorFlow } from './tensorflow/remove'
 import { findVariant } from './tensorflow/variants'
 import type { Engine, EngineId, EngineOptions, EngineStatus, InstallOptions } from './types'
 import { prepareWasm, wasmBackendName, wasmVersion } from './wasm/backend'
@@ -24,35 +25,62 @@ function processor(): string {
   return `${all[0]?.model.trim() ?? 'CPU'} (${all.length} threads)`
 }
 
+/** The part of a status that all engines share which come with Gyre. */
+const bundled = { installed: true, installable: false, removable: false, downloadBytes: 0, diskBytes: 0 }
+
 function wasmStatus(): EngineStatus {
   const reason = 'It is part of Gyre and always there, but slower: one thread, no native code.'
-  return { id: 'wasm', available: true, reason, device: 'CPU, one thread', version: wasmVersion() }
+  const base = { ...bundled, available: true, verifiedOnHardware: true }
+  return { ...base, id: 'wasm', reason, device: 'CPU, one thread', version: wasmVersion() }
 }
+
+function webGpuStatus(): EngineStatus {
+  const base = { ...bundled, available: false, verifiedOnHardware: false, device: '', version: '' }
+  return { ...base, id: 'webgpu', installed: false, reason: noGpu }
+}
+
+type TensorFlowId = Exclude<EngineId, 'wasm' | 'webgpu'>
 
 interface Installed {
   status: EngineStatus
   folder: string | null
 }
 
-async function tensorFlowStatus(options: EngineOptions): Promise<Installed> {
-  const base = { id: 'tensorflow-cpu' as const, device: processor() }
-  const variant = findVariant('tensorflow-cpu')
-  if (typeof variant === 'string')
-    return { status: { ...base, available: false, reason: variant, version: '' }, folder: null }
+async function tensorFlowStatus(id: TensorFlowId, options: EngineOptions): Promise<Installed> {
+  const none = { installed: false, installable: false, removable: false, available: false }
+  const base = { id, device: id === 'tensorflow-cpu' ? processor() : '' }
+  const variant = findVariant(id)
+  if (typeof variant === 'string') {
+    const sizes = { downloadBytes: 0, diskBytes: 0, verifiedOnHardware: false }
+    return { status: { ...base, ...none, ...sizes, reason: variant, version: '' }, folder: null }
+  }
+  const { verifiedOnHardware, version } = variant
+  const sizes = {
+    downloadBytes: variant.wheel.sizeBytes,
+    diskBytes: variant.unpackedBytes,
+    verifiedOnHardware,
+  }
   const folder = await engineFolder(options.home ?? engineHome(), variant, options.prebuiltBinding)
   const manifest = await readInstalled(folder, variant)
   if (manifest === null) {
-    const reason = 'TensorFlow is not installed; Settings or `gyre engine install tensorflow-cpu` set it up.'
-    return { status: { ...base, available: false, reason, version: variant.version }, folder: null }
+    const reason = `TensorFlow is not installed; Settings or \`gyre engine install ${id}\` set it up.`
+    const status = { ...base, ...none, ...sizes, installable: true, reason, version }
+    return { status, folder: null }
   }
-  const hardware = variant.verifiedOnHardware ? '' : ' It has not been verified on this kind of hardware yet.'
+  const hardware = verifiedOnHardware ? '' : ' It has not been verified on this kind of hardware yet.'
   const reason = `TensorFlow is installed and uses all processor cores.${hardware}`
-  return { status: { ...base, available: true, reason, version: manifest.version }, folder }
+  const there = { available: true, installed: true, installable: false, removable: true }
+  const diskBytes = Object.values(manifest.files).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  return { status: { ...base, ...sizes, ...there, diskBytes, reason, version: manifest.version }, folder }
 }
 
 /** The state of every engine, best first. Reads a few small files; never loads TensorFlow. */
 export async function listEngines(options: EngineOptions = {}): Promise<EngineStatus[]> {
-  return [(await tensorFlowStatus(options)).status, wasmStatus()]
+  const [cuda, cpu] = await Promise.all([
+    tensorFlowStatus('tensorflow-cuda', options),
+    tensorFlowStatus('tensorflow-cpu', options),
+  ])
+  return [cuda.status, webGpuStatus(), cpu.status, wasmStatus()]
 }
 
 /**
@@ -67,8 +95,8 @@ export async function chooseEngine(
   if (wanted === 'auto') {
     const best = all.find((status) => status.available)
     if (!best) throw new GyreError('engine-unavailable', 'No engine can run on this machine.')
-    const skipped = all.slice(0, all.indexOf(best)).map((status) => status.reason)
-    const chosen = skipped.length > 0 ? `WASM runs. ${skipped.join(' ')}` : best.reason
+    const cpu = all.find(({ id }) => id === 'tensorflow-cpu')
+    const chosen = best.id === 'wasm' ? `WASM runs. ${cpu?.reason ?? ''}` : best.reason
     return { id: best.id, reason: `${chosen} ${noGpu}` }
   }
   const status = all.find(({ id }) => id === wanted)
@@ -114,7 +142,8 @@ export async function loadEngine(
       close: () => tf.removeBackend(wasmBackendName),
     }
   }
-  const { status, folder } = await tensorFlowStatus(options)
+  if (id === 'webgpu') throw new GyreError('engine-unavailable', webGpuStatus().reason)
+  const { status, folder } = await tensorFlowStatus(id, options)
   if (folder === null) throw new GyreError('engine-unavailable', status.reason)
   const { binding, version } = startTensorFlow(folder)
   await activate(tensorFlowBackendName)
@@ -125,10 +154,20 @@ export async function loadEngine(
 /** Installs an engine (see `tensorflow/install`) and returns its new state. WASM needs no installation. */
 export async function installEngine(id: EngineId, options: InstallOptions = {}): Promise<EngineStatus> {
   if (id === 'wasm') return wasmStatus()
+  if (id === 'webgpu') throw new GyreError('unsupported', webGpuStatus().reason)
   const variant = findVariant(id)
   if (typeof variant === 'string') throw new GyreError('unsupported', variant)
   await installTensorFlow(variant, options)
-  return (await tensorFlowStatus(options)).status
+  return (await tensorFlowStatus(id, options)).status
+}
+
+/** Deletes an installed engine and returns its new state. Throws `unsupported` for one that is a part of Gyre. */
+export async function removeEngine(id: EngineId, options: EngineOptions = {}): Promise<EngineStatus> {
+  if (id === 'wasm' || id === 'webgpu')
+    throw new GyreError('unsupported', 'This engine is a part of Gyre and can’t be removed.')
+  const { folder } = await tensorFlowStatus(id, options)
+  if (folder !== null) await removeTensorFlow(folder)
+  return (await tensorFlowStatus(id, options)).status
 }
 
 export interface EngineTest {

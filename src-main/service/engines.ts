@@ -12,6 +12,7 @@ import {
   chooseEngine,
   installEngine,
   listEngines,
+  removeEngine,
   testEngine,
   type EngineCheck,
   type EngineId,
@@ -21,6 +22,8 @@ import type { Jobs, StartedJob } from './jobs'
 import type { TrainerHost } from './trainer-host'
 
 const names: Readonly<Record<EngineId, string>> = {
+  'tensorflow-cuda': 'TensorFlow (NVIDIA GPU)',
+  webgpu: 'WebGPU',
   'tensorflow-cpu': 'TensorFlow (CPU)',
   wasm: 'WebAssembly (CPU)',
 }
@@ -68,6 +71,10 @@ export class Engines {
         onProgress: ({ message, done, total, unit }) => job.update({ phase: message, done, total, unit }),
       }),
     )
+  }
+
+  remove(id: EngineId): Promise<EngineStatus> {
+    return removeEngine(id, this.options)
   }
 
   /** Compares a few operations with float64 in this thread, then the gradient estimators with reference vectors. */

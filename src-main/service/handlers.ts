@@ -107,6 +107,7 @@ export function handlersOf(parts: HandlerParts): GyreHandlers {
       list: () => engines.list(),
       chosen: ({ wish }) => engines.chosen(wish),
       install: ({ id }) => ({ jobId: engines.install(id).id }),
+      remove: ({ id }) => engines.remove(id),
       test: ({ id }) => engines.test(id),
     },
     jobs: {

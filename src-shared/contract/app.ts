@@ -13,8 +13,23 @@ export const jobs = {
 
 export const engineStatus = z.object({
   id: engineId,
+  /** It runs here now. */
   available: z.boolean(),
+  /** Its files are on this machine: a part of Gyre always is, and an engine may be installed and still not run. */
+  installed: z.boolean(),
+  /** Gyre can set it up here: it is not installed yet, and nothing that it needs is missing. */
+  installable: z.boolean(),
+  /** Gyre installed it, so Gyre can remove it. */
+  removable: z.boolean(),
+  /** What setting it up downloads; 0 for a part of Gyre. */
+  downloadBytes: z.number(),
+  /** What it takes on disk once installed; 0 for a part of Gyre. */
+  diskBytes: z.number(),
+  /** Somebody has seen it run on hardware like this. */
+  verifiedOnHardware: z.boolean(),
+  /** Why it runs here or why it does not, and what to do, in sentences. */
   reason: z.string(),
+  /** What computes: a processor or a graphics card; empty where there is none. */
   device: z.string(),
   version: z.string(),
 })
@@ -25,6 +40,8 @@ export const engines = {
   /** Which engine a wish leads to, and why. */
   chosen: call(z.object({ wish: engineWish }), engineUsed),
   install: call(z.object({ id: engineId }), z.object({ jobId: identifier })),
+  /** Deletes an installed engine. Refused with `busy` while something computes on it. */
+  remove: call(z.object({ id: engineId }), engineStatus),
   test: call(
     z.object({ id: engineId }),
     z.object({

@@ -12,7 +12,8 @@ export const floats = z.custom<Float32Array>((value) => value instanceof Float32
 export const checkpointRef = z.union([z.literal('last'), z.literal('best'), z.int().min(0)])
 export type CheckpointRef = z.infer<typeof checkpointRef>
 
-export const engineIds = ['tensorflow-cpu', 'wasm'] as const
+/** Every engine, best first: the order in which `auto` looks for one that runs here. */
+export const engineIds = ['tensorflow-cuda', 'webgpu', 'tensorflow-cpu', 'wasm'] as const
 export const engineId = z.enum(engineIds)
 export const engineWish = z.enum(['auto', ...engineIds])
 export type EngineWish = z.infer<typeof engineWish>

@@ -1,7 +1,7 @@
 // The whole service in memory, with made-up but plausible data, for looking at the window and for component
 // tests. Time passes only when `tick` is called. Writes nothing, trains nothing.
 import type { SystemLoad } from '#shared/contract/app'
-import type { Job } from '#shared/contract/common'
+import { engineIds, type Job } from '#shared/contract/common'
 import { describeNetwork } from '#main/model/describe'
 import { GyreError } from '#shared/contract/errors'
 import { angleBins, lengthBins, ratioBins, type Bins } from '#shared/histogram'
@@ -17,6 +17,7 @@ import { contract, type GyreContract, type GyreHandlers } from '#shared/contract
 import { settingsShape, type Settings } from '#shared/contract/app'
 import { checkConfig, configSchema, presets, tokenGrid, type RunConfig } from '#shared/config/index'
 import { createHub, memoryPair, type Hub, type Transport } from '#shared/rpc/index'
+import { fakeEngine } from './fake-engines'
 import { png } from './small-png'
 
 export interface FakeOptions {
@@ -494,16 +495,7 @@ export function createFakeService(options: FakeOptions = {}): FakeService {
       metricsCsv: () => 'step,loss\n1,0.5\n',
     },
     engines: {
-      list: () => [
-        {
-          id: 'tensorflow-cpu',
-          available: !wasmOnly,
-          reason: wasmOnly ? 'not installed' : 'installed',
-          device: '2 cores',
-          version: '2.21.0',
-        },
-        { id: 'wasm', available: true, reason: 'always there, slower', device: '2 cores', version: '4.22.0' },
-      ],
+      list: () => engineIds.map((id) => fakeEngine(id, wasmOnly)),
       chosen: ({ wish }) =>
         wish === 'wasm' || wasmOnly
           ? { id: 'wasm', name: 'WASM', version: '4.22.0', device: '2 cores', reason: 'chosen in Settings' }
@@ -512,6 +504,10 @@ export function createFakeService(options: FakeOptions = {}): FakeService {
         const job = startJob('engine-install', `install ${id}`, 180, 'MB')
         finish.set(job.id, () => void (wasmOnly = false))
         return { jobId: job.id }
+      },
+      remove: ({ id }) => {
+        wasmOnly = true
+        return fakeEngine(id, wasmOnly)
       },
       test: () => ({
         pass: true,

@@ -12,13 +12,17 @@ import type { InstallOptions, InstallPhase } from '../types'
 import { bindingFileName, bindingFiles, bindingHash, compileBinding, findCompiler } from './binding-source'
 import { download, type DownloadOptions } from './download'
 import { findWheel } from './find-wheel'
-import { engineFolder, manifestFileName, readInstalled, type EngineManifest } from './installed'
+import {
+  engineFolder,
+  manifestFileName,
+  readInstalled,
+  stagingPrefix,
+  type EngineManifest,
+} from './installed'
 import { acquireLock } from './lock'
 import { probeBinding } from './probe'
 import { unpackWheel } from './unpack'
 import type { Variant } from './variants'
-
-const stagingPrefix = '.staging-'
 
 /** The steps that need a compiler or a real TensorFlow; tests of the others replace them. */
 export interface InstallSteps {

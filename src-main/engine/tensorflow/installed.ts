@@ -7,6 +7,8 @@ import { bindingFiles, bindingHash } from './binding-source'
 import type { Variant } from './variants'
 
 export const manifestFileName = 'manifest.json'
+/** Folders that are being made or taken away; never an engine. */
+export const stagingPrefix = '.staging-'
 
 const manifestSchema = z.object({
   schemaVersion: z.literal(1),

@@ -216,7 +216,7 @@ describe('gyre', () => {
   it('lists engines as one JSON value', async () => {
     const found = await gyre(library, 'engine', 'list', '--json')
     const engines = engineListResult.parse(found.json)
-    expect(engines.map(({ id }) => id)).toEqual(['tensorflow-cpu', 'wasm'])
+    expect(engines.map(({ id }) => id)).toEqual(['tensorflow-cuda', 'webgpu', 'tensorflow-cpu', 'wasm'])
     const tested = await gyre(library, 'engine', 'test', 'wasm', '--json')
     expect(tested, tested.stderr).toMatchObject({ code: 0, json: { id: 'wasm', pass: true } })
   })

@@ -16,8 +16,13 @@ beforeAll(async () => {
 
 describe('the engines of this machine', () => {
   test('are listed with TensorFlow installed', async () => {
-    const [tensorFlow, wasm] = await listEngines()
-    expect(tensorFlow).toMatchObject({ id: 'tensorflow-cpu', available: true, version: '2.21.0' })
+    const [, , tensorFlow, wasm] = await listEngines()
+    expect(tensorFlow).toMatchObject({
+      id: 'tensorflow-cpu',
+      available: true,
+      version: '2.21.0',
+      removable: true,
+    })
     expect(wasm).toMatchObject({ id: 'wasm', available: true })
   })
 
