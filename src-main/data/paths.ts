@@ -42,6 +42,11 @@ async function realpathOfExisting(path: string): Promise<string> {
   }
 }
 
+/** Whether writing to `path` (absolute, there or not) would write into the folder `root`, links followed. */
+export async function leadsInside(root: string, path: string): Promise<boolean> {
+  return isInside(await realpathOfExisting(resolve(root)), await realpathOfExisting(resolve(path)))
+}
+
 /**
  * Absolute path of `path` in `root`, following links: for everything that somebody else may have written.
  * The file itself need not exist.

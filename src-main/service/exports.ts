@@ -10,6 +10,7 @@ import { resolveInside } from '#main/data/index'
 import { resolveCheckpoint } from '#main/train/checkpoint'
 import type { Layout } from './layout'
 import { metricsCsv } from './metrics-csv'
+import { refuseAmongImages } from './outputs'
 import type { Runs } from './runs'
 import type { RunStore } from './run-store'
 
@@ -33,6 +34,7 @@ export class Exports {
     if (folder !== undefined && !isAbsolute(folder))
       throw new GyreError('invalid-input', `“${folder}” is not a full path.`)
     const run = await this.store.read(runId)
+    if (folder !== undefined) await refuseAmongImages(folder, run.dataset)
     const runFolder = this.store.folderOf(runId)
     await resolveInside(runFolder, 'checkpoints')
     const checkpoint = await resolveCheckpoint(runFolder, ref)

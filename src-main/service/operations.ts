@@ -8,6 +8,7 @@ import type { EngineUsed, RunFile } from '#shared/contract/files'
 import { resolveInside } from '#main/data/index'
 import type { Datasets } from './datasets'
 import type { JobContext, Jobs, StartedJob } from './jobs'
+import { refuseAmongImages } from './outputs'
 import type { Runs } from './runs'
 import type { RunStore } from './run-store'
 import type { Trainer, TrainerClient } from './trainer-client'
@@ -54,6 +55,7 @@ export class Operations {
   ): StartedJob<{ images: number; tokens: number[]; step: number; engine: EngineUsed }> {
     return this.#job(target, 'Encoding', async ({ trainer, engine, runFolder, packed }) => {
       const out = resolve(target.out)
+      await refuseAmongImages(out, await this.parts.datasets.get(target.datasetId))
       await mkdir(dirname(out), { recursive: true })
       const { checkpoint } = target
       return { ...(await trainer.encode({ runFolder, checkpoint, packed, out })), engine }
@@ -66,11 +68,12 @@ export class Operations {
   ): StartedJob<{ images: number; step: number; engine: EngineUsed }> {
     const { store, jobs } = this.parts
     return jobs.start({ kind: 'export', title: 'Decoding', runId: target.runId }, async (job) => {
-      await store.read(target.runId)
+      const run = await store.read(target.runId)
       const tokens = resolve(target.tokens)
       if (!(await stat(tokens).catch(() => null))?.isFile())
         throw new GyreError('not-found', `There is no file “${target.tokens}”.`)
       const out = resolve(target.out)
+      await refuseAmongImages(out, run.dataset)
       await mkdir(out, { recursive: true })
       const runFolder = await this.#runFolder(target.runId)
       return this.#withTrainer(target.engine, job, async (trainer, engine) => ({

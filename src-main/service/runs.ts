@@ -10,6 +10,7 @@ import { listCheckpoints, resolveCheckpoint, type ListedCheckpoint } from '#main
 import { readMetrics } from '#main/train/metrics-log'
 import { damageNotice } from './damage'
 import type { Datasets } from './datasets'
+import { refuseAmongImages } from './outputs'
 import type { OwnedRun } from './owned-run'
 import { setLaterAside, type SetAside } from './rewind'
 import { newRunId, type RunStore } from './run-store'
@@ -55,6 +56,7 @@ export class Runs {
     const dataset = await this.datasets.get(input.datasetId)
     if (dataset.imageCount === 0)
       throw new GyreError('invalid-input', `“${dataset.name}” has no usable image.`)
+    if (input.folder !== undefined) await refuseAmongImages(input.folder, dataset)
     const from = input.fromRun === undefined ? null : await this.#startFrom(input.fromRun, 'best')
     if (from) await this.#checkSameModel(from.id, config)
     const now = new Date().toISOString()

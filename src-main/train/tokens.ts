@@ -1,7 +1,7 @@
 // Images to a tokens file and back: `tokens` int32 [N, H, W] ([N, H, W, B] with B codebooks, each index within its own),
 // `latents` float32 [N, H, W, L] (the encoder's output before the nearest code is sought), and the file names in the
 // metadata. A tokens file may come from anybody.
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import * as tf from '@tensorflow/tfjs-core'
@@ -11,10 +11,37 @@ import { latentWidth } from '#shared/config/index'
 import { GyreError } from '#shared/contract/errors'
 import { temporaryPath } from '#main/data/atomic'
 import type { PackReader } from '#main/data/pack-reader'
-import { createSafetensorsWriter, readSafetensors } from '#main/export/safetensors'
+import { createSafetensorsWriter, openSafetensors, readSafetensors } from '#main/export/safetensors'
 import type { VqModel } from '#main/model/index'
 import { forEachBatch, passBatch, type PassOptions } from './passes'
 import { pixelBytes } from './tensors'
+
+const format = 'gyre-tokens'
+
+/** An earlier tokens file may be replaced, never a file of the person's that happens to have the name. */
+async function refuseForeignFile(out: string): Promise<void> {
+  if (!(await lstat(out).catch(() => null))) return
+  const reader = await openSafetensors(out).catch(() => null)
+  await reader?.close()
+  if (reader?.metadata.get('format') === format) return
+  throw new GyreError(
+    'invalid-input',
+    `“${out}” is there already and is no tokens file.`,
+    'Choose another name.',
+  )
+}
+
+/** Decoding into a folder that holds the images themselves must not replace them. */
+async function refuseToReplace(out: string, names: readonly string[]): Promise<void> {
+  if ((await readdir(out)).length === 0) return
+  for (const name of names)
+    if (await lstat(join(out, name)).catch(() => null))
+      throw new GyreError(
+        'invalid-input',
+        `The folder “${out}” already holds “${name}”, which Gyre does not replace.`,
+        'Choose a new or empty folder.',
+      )
+}
 
 /** Writes tokens and latents of every image of the pack; the file appears when it is whole. */
 export async function encodeImages(
@@ -32,8 +59,9 @@ export async function encodeImages(
     { name: 'latents', dtype: 'F32', shape: [...shape, latentWidth(model.config)] },
   ] as const
   await mkdir(dirname(out), { recursive: true })
+  await refuseForeignFile(out)
   const writer = await createSafetensorsWriter(out, specs, {
-    format: 'gyre-tokens',
+    format,
     step: String(step),
     files: JSON.stringify(files),
   })
@@ -149,7 +177,7 @@ async function writePicture(path: string, pixels: Uint8Array, size: number, chan
   await rename(temporary, path)
 }
 
-/** Writes a PNG of every image of a tokens file into the folder `out`. */
+/** Writes a PNG of every image of a tokens file into the folder `out`; refused where one would replace a file. */
 export async function decodeTokens(
   model: VqModel,
   path: string,
@@ -163,6 +191,7 @@ export async function decodeTokens(
   const perImage = rows * columns * model.quantizer.books
   const batch = passBatch(imageSize)
   await mkdir(out, { recursive: true })
+  await refuseToReplace(out, names)
   for (let start = 0; start < names.length; start += batch) {
     signal?.throwIfAborted()
     const part = names.slice(start, start + batch)

@@ -1,5 +1,5 @@
 // The whole way through the built command line, each step checked against the files of the others.
-import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -204,13 +204,44 @@ describe('gyre', () => {
     expect(found, found.stderr).toMatchObject({ code: 0, json: { run: moved, step: 14 } })
   })
 
-  it('never changes the images', async () => {
+  it('never changes the images, nor puts anything beside them', async () => {
     const names = await readdir(images)
     expect(names).toHaveLength(30)
-    const before = await Promise.all(names.map(async (name) => (await stat(join(images, name))).mtimeMs))
+    const written = (): Promise<number[]> =>
+      Promise.all(names.map(async (name) => (await stat(join(images, name))).mtimeMs))
+    const before = await written()
     await gyre(library, 'evaluate', run, '--data', images)
-    const after = await Promise.all(names.map(async (name) => (await stat(join(images, name))).mtimeMs))
-    expect(after).toEqual(before)
+    const tokens = join(root, 'codes', 't.safetensors')
+    await symlink(images, join(root, 'link'))
+    for (const args of [
+      ['train', '--data', images, '--out', join(images, 'run'), '--set', ...tiny, 'steps=1'],
+      ['encode', run, '--data', images, '--out', join(images, 't.safetensors')],
+      ['decode', run, '--tokens', tokens, '--out', images],
+      ['decode', run, '--tokens', tokens, '--out', join(root, 'link', 'decoded')],
+      ['export', run, '--out', join(images, 'model')],
+    ]) {
+      const refused = await gyre(library, ...args, '--json')
+      expect(refused, args.join(' ')).toMatchObject({ code: 1, json: { error: { code: 'invalid-input' } } })
+      expect(refused.stderr).toContain('a folder of images that Gyre only reads')
+    }
+    expect(await readdir(images)).toEqual(names)
+    expect(await written()).toEqual(before)
+  })
+
+  it('replaces no file that it did not make', async () => {
+    const mine = join(root, 'mine')
+    await copyEmoji(mine, 1)
+    const picture = join(mine, (await readdir(mine))[0] ?? '')
+    const bytes = await readFile(picture)
+    const tokens = join(root, 'codes', 't.safetensors')
+    const encoded = await gyre(library, 'encode', run, '--data', images, '--out', picture, '--json')
+    expect(encoded).toMatchObject({ code: 1, json: { error: { code: 'invalid-input' } } })
+    const decoded = await gyre(library, 'decode', run, '--tokens', tokens, '--out', mine, '--json')
+    expect(decoded).toMatchObject({ code: 1, json: { error: { code: 'invalid-input' } } })
+    expect(await readdir(mine)).toHaveLength(1)
+    expect(await readFile(picture)).toEqual(bytes)
+    const again = await gyre(library, 'encode', run, '--data', images, '--out', tokens)
+    expect(again, again.stderr).toMatchObject({ code: 0 })
   })
 
   it('lists engines as one JSON value', async () => {
