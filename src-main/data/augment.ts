@@ -1,4 +1,6 @@
-// Augmentation of one image of bytes: shift with edge fill, and mirror. Pure; randomness is the caller's.
+// Augmentation of one image: shift with edge fill, and mirror; on the way its bytes become values in [−1, 1]. Pure;
+// randomness is the caller's.
+import { scaledByte } from './scale'
 
 export interface Augmentation {
   /** Pixels that the content moves to the right and down; negative for left and up. */
@@ -9,12 +11,12 @@ export interface Augmentation {
 }
 
 /**
- * Writes the augmented `source` [size, size, channels] to `target`. What a shift uncovers repeats the nearest edge.
- * The two must not overlap.
+ * Writes the augmented `source` [size, size, channels] to `target`, scaled. What a shift uncovers repeats the nearest
+ * edge.
  */
 export function augment(
   source: Uint8Array,
-  target: Uint8Array,
+  target: Float32Array,
   size: number,
   channels: number,
   { shiftX, shiftY, mirror }: Augmentation,
@@ -30,7 +32,7 @@ export function augment(
     const row = Math.min(last, Math.max(0, y - shiftY)) * size * channels
     for (let x = 0; x < size; x++) {
       const from = row + (columns[x] ?? 0)
-      for (let c = 0; c < channels; c++) target[at++] = source[from + c] ?? 0
+      for (let c = 0; c < channels; c++) target[at++] = scaledByte(source[from + c] ?? 0)
     }
   }
 }

@@ -1,24 +1,14 @@
-// Training batches from a pack: which images, in which order, augmented how, is a function of the seed and the
-// batch's number. So the whole state is that number, and resuming is exact. Reads one batch ahead.
+// Training batches from a pack, made in the thread that takes them, one ahead. What a batch holds is its plan's to say;
+// the whole state is the number of the next batch.
 import { z } from 'zod'
 import { GyreError } from '#shared/contract/errors'
-import { augment, type Augmentation } from './augment'
+import { augment } from './augment'
+import { createBatchPlan, type BatchOptions } from './batch-plan'
 import type { PackReader } from './pack-reader'
-import { drawInt, randomAt, shuffled } from './random'
-
-export interface BatchOptions {
-  batchSize: number
-  /** `epoch`: every image once before any repeats (a batch may span two epochs); `replacement`: each drawn anew. */
-  sampling: 'epoch' | 'replacement'
-  seed: number
-  flip: boolean
-  /** Shifts by up to an eighth of the size in each direction, edges repeated. */
-  randomCrop: boolean
-}
 
 export interface Batch {
-  /** [N, S, S, C] bytes; the caller's to keep. */
-  pixels: Uint8Array
+  /** [N, S, S, C] in [−1, 1], augmented. May be overwritten once the next batch is asked for, or the state restored. */
+  values: Float32Array
   /** Positions in the pack. */
   indices: Int32Array
 }
@@ -44,59 +34,40 @@ export interface BatchSource {
   close(): Promise<void>
 }
 
-/** @param trainIndices positions in the pack to draw from, at least one */
+/** @throws GyreError `corrupt` when it is not a state */
+export function parseBatchState(state: unknown): BatchState {
+  const parsed = stateSchema.safeParse(state)
+  if (parsed.success) return parsed.data
+  throw new GyreError('corrupt', 'The stored position in the training images is damaged.')
+}
+
+/**
+ * Every batch has memory of its own, which is the caller's to keep.
+ * @param trainIndices positions in the pack to draw from, at least one
+ */
 export function createBatchSource(
   reader: PackReader,
   trainIndices: Int32Array,
   options: BatchOptions,
 ): BatchSource {
-  const { batchSize, sampling, seed, flip, randomCrop } = options
+  const { batchSize } = options
   const { imageSize, channels } = reader.info
   const count = trainIndices.length
-  if (count === 0) {
-    throw new GyreError(
-      'invalid-input',
-      'There are no images to train on.',
-      'Choose a dataset with more images.',
-    )
-  }
   const size = imageSize * imageSize * channels
-  const reach = randomCrop ? Math.floor(imageSize / 8) : 0
+  const planOf = createBatchPlan(trainIndices, imageSize, options)
   let batch = 0
   let ahead: { batch: number; result: Promise<Batch> } | null = null
-  let order: { epoch: number; positions: Int32Array } | null = null
-
-  const orderOf = (epoch: number): Int32Array => {
-    if (order?.epoch !== epoch)
-      order = { epoch, positions: shuffled(count, randomAt(seed, 'shuffle', epoch)) }
-    return order.positions
-  }
 
   async function load(number: number): Promise<Batch> {
-    const random = randomAt(seed, 'batch', number)
-    const first = number * batchSize
-    const indices = Int32Array.from({ length: batchSize }, (_, n) => {
-      const draw = first + n
-      const position =
-        sampling === 'replacement'
-          ? drawInt(random, 0, count - 1)
-          : (orderOf(Math.floor(draw / count))[draw % count] ?? 0)
-      return trainIndices[position] ?? 0
-    })
-    const changes = Array.from(indices, (): Augmentation => {
-      const mirror = flip && drawInt(random, 0, 1) === 1
-      const shiftX = reach > 0 ? drawInt(random, -reach, reach) : 0
-      const shiftY = reach > 0 ? drawInt(random, -reach, reach) : 0
-      return { mirror, shiftX, shiftY }
-    })
+    const { indices, changes } = planOf(number)
     const pixels = new Uint8Array(batchSize * size)
     await reader.readAsync(indices, pixels)
+    const values = new Float32Array(batchSize * size)
     for (const [n, change] of changes.entries()) {
-      if (!change.mirror && change.shiftX === 0 && change.shiftY === 0) continue
-      const image = pixels.subarray(n * size, (n + 1) * size)
-      augment(image.slice(), image, imageSize, channels, change)
+      const [from, to] = [n * size, (n + 1) * size]
+      augment(pixels.subarray(from, to), values.subarray(from, to), imageSize, channels, change)
     }
-    return { pixels, indices }
+    return { values, indices }
   }
 
   function request(number: number): Promise<Batch> {
@@ -125,10 +96,7 @@ export function createBatchSource(
     },
     state: () => ({ batch, images: count }),
     restore(state) {
-      const parsed = stateSchema.safeParse(state)
-      if (!parsed.success)
-        throw new GyreError('corrupt', 'The stored position in the training images is damaged.')
-      batch = parsed.data.batch
+      batch = parseBatchState(state).batch
     },
     epochOf: (step) => (step * batchSize) / count,
     stepsPerEpoch: Math.ceil(count / batchSize),

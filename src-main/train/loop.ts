@@ -17,7 +17,7 @@ import { evaluate } from './evaluate'
 import { recordInterval, type StepFigures } from './records'
 import { writeReconstructions } from './samples'
 import type { TrainSession } from './session'
-import { imageTensor, scaledPixels } from './tensors'
+import { imageTensor } from './tensors'
 
 /** For tests: what a bad batch or a bad gradient would do, at a chosen step. */
 export interface LoopHooks {
@@ -81,9 +81,8 @@ class Loop {
     const { config } = session
     const step = session.step + 1
     const startedAt = performance.now()
-    const { pixels } = await session.batches.next()
+    const { values } = await session.batches.next()
     const waitMs = performance.now() - startedAt
-    const values = scaledPixels(pixels)
     hooks?.onBatch?.(step, values)
     const learningRate = learningRateAt(config, step)
     const x = imageTensor(values, config.imageSize, config.channelsIn) // [N, S, S, C]

@@ -3,7 +3,8 @@
 import { setImmediate } from 'node:timers/promises'
 import * as tf from '@tensorflow/tfjs-core'
 import type { PackReader } from '#main/data/pack-reader'
-import { imageTensor, scaledPixels } from './tensors'
+import { scaledPixels } from '#main/data/scale'
+import { imageTensor } from './tensors'
 
 export interface PassOptions {
   onProgress?: (done: number, total: number) => void

@@ -6,7 +6,7 @@ import { createBatchSource } from '#main/data/batches'
 import type { PackReader } from '#main/data/pack-reader'
 import type { Random, VqModel } from '#main/model/index'
 import { readTensors } from './checkpoint'
-import { assignTensor, imageTensor, scaledPixels } from './tensors'
+import { assignTensor, imageTensor } from './tensors'
 
 /** k-means wants a few vectors for each code, but the memory for them is bounded. */
 const vectorsPerCode = 4
@@ -34,8 +34,8 @@ export async function startCodebook({
   const batches: tf.Tensor4D[] = []
   try {
     for (let i = 0; i < Math.min(wanted, mostBatches); i++) {
-      const { pixels } = await source.next()
-      batches.push(imageTensor(scaledPixels(pixels), config.imageSize, config.channelsIn))
+      const { values } = await source.next()
+      batches.push(imageTensor(values, config.imageSize, config.channelsIn))
     }
     model.initialiseCodebook(batches, random)
   } finally {

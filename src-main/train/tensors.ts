@@ -3,16 +3,6 @@ import * as tf from '@tensorflow/tfjs-core'
 import { GyreError } from '#shared/contract/errors'
 import type { NamedTensor } from '#main/export/safetensors'
 
-/** 0…255 → [−1, 1]; a table gives the same float32 everywhere and is fast. */
-const fromByte = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1)
-
-/** Pixels of whole images → their values in [−1, 1]. */
-export function scaledPixels(pixels: Uint8Array): Float32Array {
-  const values = new Float32Array(pixels.length)
-  for (let i = 0; i < pixels.length; i++) values[i] = fromByte[pixels[i] ?? 0] ?? 0
-  return values
-}
-
 /** [N, S, S, C]; the caller disposes it. */
 export function imageTensor(values: Float32Array, imageSize: number, channels: number): tf.Tensor4D {
   const count = values.length / (imageSize * imageSize * channels)

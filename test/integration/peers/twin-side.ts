@@ -14,7 +14,8 @@ import {
   disposeOutput,
   learningRateAt,
 } from '#main/model/index'
-import { imageTensor, scaledPixels, snapshot } from '#main/train/tensors'
+import { scaledPixels } from '#main/data/scale'
+import { imageTensor, snapshot } from '#main/train/tensors'
 
 export const twinSteps = 50
 const imageCount = 96
@@ -67,6 +68,9 @@ export function twinConfig({ estimator, distance, learningRate }: Omit<Twin, 'na
 /** What all twins share. */
 const shared = twinConfig({ estimator: 'ste', distance: 'euclidean', learningRate: 6e-5 })
 
+const bytesOf = (values: Float32Array): Uint8Array =>
+  Uint8Array.from(values, (value) => Math.round((value + 1) * 127.5))
+
 /** The bytes [N, 32, 32, 3] of every batch: images of the sample set through Gyre's own import, in `folder`. */
 export async function twinBatches(folder: string): Promise<Uint8Array[]> {
   const { imageSize, resize, background, channelsIn, batchSize, sampling, seed, flip, randomCrop } = shared
@@ -84,7 +88,7 @@ export async function twinBatches(folder: string): Promise<Uint8Array[]> {
   const all = Int32Array.from({ length: pack.info.count }, (_, i) => i)
   const batches = createBatchSource(pack, all, { batchSize, sampling, seed, flip, randomCrop })
   const pixels: Uint8Array[] = []
-  while (pixels.length < twinSteps) pixels.push((await batches.next()).pixels)
+  while (pixels.length < twinSteps) pixels.push(bytesOf((await batches.next()).values))
   await batches.close()
   pack.close()
   return pixels

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { augment } from '#main/data/augment'
+import { scaledByte } from '#main/data/scale'
 import { createBatchSource, openPack, type Batch, type BatchOptions, type PackReader } from '#main/data/index'
 import { drawInt, randomAt, shuffled } from '#main/data/random'
 import { withFolder } from '../../support/folders'
@@ -46,6 +47,8 @@ async function take(source: { next(): Promise<Batch> }, batches: number): Promis
   for (let i = 0; i < batches; i++) taken.push(await source.next())
   return taken
 }
+/** The bytes that were scaled to [−1, 1]. */
+const bytesOf = (values: Float32Array): number[] => Array.from(values, (v) => Math.round((v + 1) * 127.5))
 const drawn = (batches: Batch[]): number[] => batches.flatMap(({ indices }) => [...indices])
 
 describe('batches by epoch', () => {
@@ -146,24 +149,25 @@ describe('the state', () => {
 describe('pixels of a batch', () => {
   it('are those of the images when nothing is augmented', async () => {
     const source = createBatchSource(pack, Int32Array.of(4, 9, 30), { ...plain, batchSize: 5 })
-    for (const { pixels, indices } of await take(source, 4)) {
+    for (const { values, indices } of await take(source, 4)) {
       const wanted = [...indices].flatMap((i) => Array.from({ length: imageBytes }, (_, at) => value(i, at)))
-      expect([...pixels]).toEqual(wanted)
+      expect(values).toEqual(Float32Array.from(wanted, (byte) => byte / 127.5 - 1))
     }
   })
 
   it('are mirrored half of the time with flip, and never otherwise changed', async () => {
     const source = createBatchSource(pack, Int32Array.of(0), { ...plain, batchSize: 400, flip: true })
-    const { pixels } = await source.next()
-    const original = Uint8Array.from({ length: imageBytes }, (_, at) => value(0, at))
-    const mirror = new Uint8Array(imageBytes)
-    augment(original, mirror, size, 3, { mirror: true, shiftX: 0, shiftY: 0 })
+    const { values } = await source.next()
+    const original = Array.from({ length: imageBytes }, (_, at) => value(0, at))
+    const mirror = original.map((_, at) => {
+      const [row, x, c] = [Math.floor(at / (3 * size)), Math.floor(at / 3) % size, at % 3]
+      return original[3 * (row * size + size - 1 - x) + c]
+    })
     let mirrored = 0
     for (let n = 0; n < 400; n++) {
-      const image = pixels.subarray(n * imageBytes, (n + 1) * imageBytes)
-      const isMirrored = Buffer.compare(image, mirror) === 0
-      if (isMirrored) mirrored += 1
-      else expect(Buffer.compare(image, original)).toBe(0)
+      const image = bytesOf(values.subarray(n * imageBytes, (n + 1) * imageBytes))
+      if (image.join() === mirror.join()) mirrored += 1
+      else expect(image).toEqual(original)
     }
     expect(mirrored).toBeGreaterThan(150)
     expect(mirrored).toBeLessThan(250)
@@ -199,7 +203,7 @@ describe('augmentation', () => {
         fc.boolean(),
         (side, channels, shiftX, shiftY, mirror) => {
           const source = Uint8Array.from({ length: side * side * channels }, (_, i) => (i * 13) & 255)
-          const target = new Uint8Array(source.length)
+          const target = new Float32Array(source.length)
           augment(source, target, side, channels, { shiftX, shiftY, mirror })
           const clamp = (v: number): number => Math.max(0, Math.min(side - 1, v))
           for (let y = 0; y < side; y++) {
@@ -207,7 +211,7 @@ describe('augmentation', () => {
               const shown = mirror ? side - 1 - x : x
               for (let c = 0; c < channels; c++) {
                 const from = (clamp(y - shiftY) * side + clamp(shown - shiftX)) * channels + c
-                expect(target[(y * side + x) * channels + c]).toBe(source[from])
+                expect(target[(y * side + x) * channels + c]).toBe(scaledByte(source[from] ?? 0))
               }
             }
           }
