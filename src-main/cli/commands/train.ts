@@ -14,7 +14,7 @@ import {
   wholeNumber,
   type ConfigArguments,
 } from '../arguments'
-import { configKeys } from '#shared/config/index'
+import { checkConfig, configKeys, type RunConfig } from '#shared/config/index'
 import type { SetAside } from '#main/service/index'
 import { exitCodes } from '../errors'
 import type { Context } from '../program'
@@ -42,6 +42,11 @@ async function sayEngine({ service, output }: Session, id: string): Promise<void
   const { engineWish } = await service.store.read(id)
   const chosen = await service.engines.chosen(engineWish).catch(() => null)
   if (chosen) output.say(`Engine: ${chosen.name}. ${chosen.reason}`)
+}
+
+/** What the form would warn about, in the same words; nothing here stops a run. */
+function sayWarnings({ output }: Session, config: RunConfig): void {
+  for (const { field, message } of checkConfig(config).warnings) output.say(`Warning (${field}): ${message}`)
 }
 
 /** Waits for a run that trains here; Ctrl+C stops and keeps it. Prints the result and returns the exit code. */
@@ -105,6 +110,7 @@ export function addTrain(program: Command, context: Context): void {
     .action(async (options: TrainOptions) => {
       const config = await readConfig(options)
       context.exitCode = await withService(context.surroundings, async (session) => {
+        sayWarnings(session, config)
         const { store, runs } = session.service
         const fromRun = options.from === undefined ? undefined : await store.find(options.from)
         if (options.out !== undefined) await store.checkFree(options.out)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { applySettings, checkConfig } from '#shared/config/index'
 import { runFile } from '#shared/contract/files'
 import {
   decodeResult,
@@ -202,6 +203,18 @@ describe('gyre', () => {
     expect(exported.code).toBe(0)
     const found = await gyre(elsewhere, 'resume', moved, '--data', images, '--steps', '14', '--json')
     expect(found, found.stderr).toMatchObject({ code: 0, json: { run: moved, step: 14 } })
+  })
+
+  it('warns of what the form warns of, before anything starts', async () => {
+    const set = ['quantizer=simvq', 'codebookUpdate=gradient', 'commitmentWeight=0']
+    const expected = checkConfig(applySettings({}, set)).warnings
+    expect(expected.map(({ field }) => field)).toEqual(['estimator', 'commitmentWeight'])
+    const found = await gyre(library, 'train', '--data', join(root, 'nowhere'), '--set', ...set, '--json')
+    expect(found).toMatchObject({ code: 1, json: { error: { code: 'not-found' } } })
+    const lines = found.stderr.split('\n').filter((line) => line.startsWith('Warning'))
+    expect(lines).toEqual(expected.map(({ field, message }) => `Warning (${field}): ${message}`))
+    const plain = await gyre(library, 'train', '--data', join(root, 'nowhere'), '--json')
+    expect(plain.stderr).not.toContain('Warning')
   })
 
   it('never changes the images, nor puts anything beside them', async () => {
