@@ -16,6 +16,9 @@ import type { Engine, EngineId, EngineOptions, EngineStatus, InstallOptions } fr
 import { prepareWasm, wasmBackendName, wasmVersion } from './wasm/backend'
 
 export type { EngineCheck } from './self-test'
+export { Compiler, type Trace, type Traced } from './compile/compiler'
+export { CannotCompile } from './compile/recorder'
+export type { Callable, NativeGraph, Values } from './compile/session'
 export type { Engine, EngineId, EngineOptions, EngineStatus, InstallOptions } from './types'
 
 const noGpu = 'This version of Gyre has no GPU engine.'
@@ -145,10 +148,10 @@ export async function loadEngine(
   if (id === 'webgpu') throw new GyreError('engine-unavailable', webGpuStatus().reason)
   const { status, folder } = await tensorFlowStatus(id, options)
   if (folder === null) throw new GyreError('engine-unavailable', status.reason)
-  const { binding, version } = startTensorFlow(folder)
+  const { graphs, version } = startTensorFlow(folder)
   await activate(tensorFlowBackendName)
   const close = (): void => tf.removeBackend(tensorFlowBackendName)
-  return { id, name: 'TensorFlow (CPU)', device: status.device, version, reason, tf, binding, close }
+  return { id, name: 'TensorFlow (CPU)', device: status.device, version, reason, tf, graphs, close }
 }
 
 /** Installs an engine (see `tensorflow/install`) and returns its new state. WASM needs no installation. */

@@ -1,6 +1,7 @@
 // The words of the engine layer. Type-only, so that every part of the installer and the backends can share them.
 import type * as TensorFlowCore from '@tensorflow/tfjs-core'
 import type { EngineStatus } from '#shared/contract/app'
+import type { NativeGraph } from './compile/session'
 import type { engineIds } from '#shared/contract/common'
 
 export type EngineId = (typeof engineIds)[number]
@@ -15,8 +16,8 @@ export interface Engine {
   /** Why this engine runs, in a sentence. */
   reason: string
   tf: typeof TensorFlowCore
-  /** TensorFlow's native binding (`executeOp`, `createTensor`, …); absent on WASM. */
-  binding?: unknown
+  /** Runs whole graphs; absent where an engine runs single operations only. */
+  graphs?: NativeGraph
   /** Removes the backend from tfjs in this thread. Dispose of your tensors first. */
   close(): void
 }

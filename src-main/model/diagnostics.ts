@@ -78,10 +78,17 @@ export class GradientProbe {
     return overheard(output, (gradient) => this.#hold('g', gradient))
   }
 
-  /** The figures; frees what was held. Null where the estimator was not passed in both directions. */
-  take(): Diagnostics | null {
+  /** Products of each vector, [6, N], for `diagnosticsFrom`. Null where the estimator was not passed in both directions. */
+  products(): tf.Tensor2D | null {
     const [e, q, g, h] = (['e', 'q', 'g', 'h'] as const).map((part) => this.#held.get(part))
-    const figures = e && q && g && h ? diagnosticsOf(rowProducts(e, q, g, h)) : null
+    return e && q && g && h ? rowProducts(e, q, g, h) : null
+  }
+
+  /** The figures; frees what was held. Null as `products` is. */
+  take(): Diagnostics | null {
+    const products = this.products()
+    const figures = products && diagnosticsFrom(products.dataSync<'float32'>())
+    products?.dispose()
     this.dispose()
     return figures
   }
@@ -98,8 +105,9 @@ export class GradientProbe {
   }
 }
 
-function rowProducts(e: tf.Tensor2D, q: tf.Tensor2D, g: tf.Tensor2D, h: tf.Tensor2D): RowProducts {
-  const all = tf.tidy(() => {
+/** [6, N]: ee, qq, eq, hh, gg, hg. */
+function rowProducts(e: tf.Tensor2D, q: tf.Tensor2D, g: tf.Tensor2D, h: tf.Tensor2D): tf.Tensor2D {
+  return tf.tidy(() => {
     const [gs, hs] = [scaled(g), scaled(h)]
     const pairs: [tf.Tensor2D, tf.Tensor2D][] = [
       [e, e],
@@ -109,13 +117,15 @@ function rowProducts(e: tf.Tensor2D, q: tf.Tensor2D, g: tf.Tensor2D, h: tf.Tenso
       [gs, gs],
       [hs, gs],
     ]
-    return tf.stack(pairs.map(([a, b]) => tf.sum(tf.mul(a, b), 1))) // [6, N]
+    return tf.stack(pairs.map(([a, b]) => tf.sum(tf.mul(a, b), 1))) as tf.Tensor2D // [6, N]
   })
-  const values = all.dataSync<'float32'>()
-  all.dispose()
-  const count = e.shape[0]
-  const row = (i: number): Float32Array => values.subarray(i * count, (i + 1) * count)
-  return { ee: row(0), qq: row(1), eq: row(2), hh: row(3), gg: row(4), hg: row(5) }
+}
+
+/** The figures of what `GradientProbe.products` holds, row by row. */
+export function diagnosticsFrom(products: Float32Array): Diagnostics {
+  const count = products.length / 6
+  const row = (i: number): Float32Array => products.subarray(i * count, (i + 1) * count)
+  return diagnosticsOf({ ee: row(0), qq: row(1), eq: row(2), hh: row(3), gg: row(4), hg: row(5) })
 }
 
 const cosine = (dot: number, aa: number, bb: number): number =>

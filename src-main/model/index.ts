@@ -2,7 +2,14 @@
 // configuration looks like without a backend is in `describe`, which imports no tfjs.
 export { createModel, type VqModel } from './model'
 export { createOptimizer, type Optimizer } from './optimizer'
-export { createTrainStep, disposeOutput, type StepOutput, type TrainStep } from './train-step'
-export { diagnosticsDue, GradientProbe, type Diagnostics } from './diagnostics'
+export {
+  computeStep,
+  createTrainStep,
+  disposeOutput,
+  stepInputs,
+  type StepInputs,
+  type StepOutput,
+} from './train-step'
+export { diagnosticsDue, diagnosticsFrom, GradientProbe, type Diagnostics } from './diagnostics'
 export { learningRateAt } from './learning-rate'
 export { createRandom, restoreRandom, type Random } from './random'

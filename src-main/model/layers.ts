@@ -1,5 +1,6 @@
 // Runs a network's layers on tensors. Pure: parameters come in by name, nothing is kept.
 import * as tf from '@tensorflow/tfjs-core'
+import { softmax } from '#shared/quantize/softmax'
 import { groupNorm, relu, silu } from './ops'
 import { attentionParts, type Layer } from './spec'
 
@@ -42,7 +43,7 @@ function attend(p: Parameters, layer: { name: string; channels: number }, x: tf.
   const project = (part: { name: string }): tf.Tensor3D =>
     tf.reshape(convolve(p, part.name, h, 1), [count, height * width, channels])
   const scores = tf.matMul(project(query), project(key), false, true) // [N, HW, HW]
-  const weights = tf.softmax(tf.mul(scores, channels ** -0.5))
+  const weights = softmax(tf.mul(scores, channels ** -0.5))
   const mixed = tf.reshape(tf.matMul(weights, project(value)), x.shape)
   return tf.add(x, convolve(p, out.name, mixed as tf.Tensor4D, 1))
 }

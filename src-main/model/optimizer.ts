@@ -20,6 +20,15 @@ export interface StepScalars {
   epsilon: tf.Scalar
 }
 
+/** Adam on one weight, for those who have an operation for it. Before it, the weight is multiplied by `keep`. */
+export interface AdamStep {
+  weight: tf.Variable
+  m: tf.Variable
+  v: tf.Variable
+  /** After clipping. */
+  gradient: tf.Tensor
+}
+
 export interface Optimizer {
   /** First and second moments: `m.<name>`, `v.<name>`. The step counter lives with the caller. */
   state: ReadonlyMap<string, tf.Variable>
@@ -29,6 +38,10 @@ export interface Optimizer {
   norm(gradients: Gradients): tf.Scalar
   /** Pure: what every weight and moment becomes. `norm` is the result of `norm(gradients)`. */
   next(gradients: Gradients, norm: tf.Scalar, scalars: StepScalars): Assignment[]
+  /** The same step as operands instead of results: scale first, then Adam by `betas` and the step's scalars. */
+  operands(gradients: Gradients, norm: tf.Scalar): AdamStep[]
+  readonly betas: readonly [number, number]
+  readonly decays: boolean
   /** Takes the step at once; for use without a train step. */
   apply(gradients: Gradients, learningRate: number, t: number): void
   dispose(): void
@@ -68,9 +81,19 @@ export function createOptimizer(
     }
   }
 
+  const scaleOf = (total: tf.Scalar): tf.Tensor | null =>
+    config.gradientClip > 0 ? tf.minimum(tf.div(config.gradientClip, tf.add(total, 1e-6)), 1) : null
+
+  const operands: Optimizer['operands'] = (gradients, total) => {
+    const scale = scaleOf(total)
+    return slots.flatMap(({ name, weight, m, v }): AdamStep[] => {
+      const g = gradients.get(name)
+      return g ? [{ weight, m, v, gradient: scale ? tf.mul(g, scale) : g }] : []
+    })
+  }
+
   const next: Optimizer['next'] = (gradients, total, { keep, rate, epsilon }) => {
-    const clip = config.gradientClip
-    const scale = clip > 0 ? tf.minimum(tf.div(clip, tf.add(total, 1e-6)), 1) : tf.scalar(1)
+    const scale = scaleOf(total) ?? tf.scalar(1)
     const intoM = tf.mul(scale, 1 - beta1)
     const intoV = tf.mul(tf.square(scale), 1 - beta2)
     const [oldM, oldV] = [tf.scalar(beta1), tf.scalar(beta2)]
@@ -94,6 +117,9 @@ export function createOptimizer(
     scalars,
     norm,
     next,
+    operands,
+    betas: config.betas,
+    decays: decay > 0,
     apply: (gradients, learningRate, t) => {
       tf.tidy(() => assignAll(next(gradients, norm(gradients), scalars(learningRate, t))))
     },

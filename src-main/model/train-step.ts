@@ -8,7 +8,14 @@ import type { GradientProbe } from './diagnostics'
 import { runLayers } from './layers'
 import { codeNumbers, type VqModel } from './model'
 import { meanSquaredError } from './ops'
-import { assignAll, type Assignment, type Gradients, type Optimizer, type StepScalars } from './optimizer'
+import {
+  assignAll,
+  type AdamStep,
+  type Assignment,
+  type Gradients,
+  type Optimizer,
+  type StepScalars,
+} from './optimizer'
 import type { QuantizerPass } from './quantize/create'
 import type { Answer, StepContext, StepNoise } from './quantize/types'
 import type { Random } from './random'
@@ -142,6 +149,27 @@ function answerTensors({ searched, indices, statistics }: Answer): tf.Tensor[] {
   return [searched, indices, ...(statistics ? [statistics.norms, statistics.squares] : [])]
 }
 
+export interface ComputedStep {
+  output: StepOutput
+  /** In order: the last one of a variable counts. */
+  assignments: Assignment[]
+  /** Weights of the networks, where the caller takes Adam's step itself. */
+  adam: AdamStep[]
+}
+
+export interface ComputeOptions {
+  probe?: GradientProbe | undefined
+  /** Leaves Adam on the networks' weights to the caller. What the quantizer trains is computed here in any case. */
+  leaveAdam?: boolean
+}
+
+/** The gradients of the quantizer's own weights, and those of the networks. */
+function partGradients(model: VqModel, gradients: Gradients): [quantizer: Gradients, networks: Gradients] {
+  const own = [...gradients].filter(([name]) => model.quantizer.trainable.has(name))
+  const rest = [...gradients].filter(([name]) => !model.quantizer.trainable.has(name))
+  return [new Map(own), new Map(rest)]
+}
+
 /**
  * The pure part: outputs, and what every variable becomes if they are finite. Reads nothing back to the host, so
  * that it can be recorded as a graph.
@@ -151,12 +179,14 @@ export function computeStep(
   optimizer: Optimizer,
   config: RunConfig,
   { x, chosen, noise = {}, ...scalars }: StepInputs,
-  probe?: GradientProbe,
-): { output: StepOutput; assignments: Assignment[] } {
+  { probe, leaveAdam = false }: ComputeOptions = {},
+): ComputedStep {
   const probed = askDecoder(model, config, x)
   const [pass, gradients] = differentiate(model, config, x, { noise, probe, probed })
   const gradientNorm = optimizer.norm(gradients)
-  const trained = optimizer.next(gradients, gradientNorm, scalars)
+  const [own, left] = leaveAdam ? partGradients(model, gradients) : [gradients, new Map<string, tf.Tensor>()]
+  const trained = optimizer.next(own, gradientNorm, scalars)
+  const adam = optimizer.operands(left, gradientNorm)
   const { losses, quantized } = pass
   const { assignments: moves, revived } = model.quantizer.next(quantized, chosen, noise, trained)
   const perBook = codeNumbers(
@@ -172,20 +202,30 @@ export function computeStep(
   const finite = tf.less<tf.Scalar>(tf.add(losses.loss, gradientNorm), Infinity)
   tf.dispose(quantized.answers.map(answerTensors))
   const output = { ...losses, indices, gradientNorm, finite, ...(revived && { revived }) }
-  return { output, assignments: [...trained, ...moves] }
+  return { output, assignments: [...trained, ...moves], adam }
 }
 
-/** The step of one model and optimiser. `t` counts from 1; `random` is drawn from only for revival and noise. */
+/** What step `t`, counted from 1, takes besides the variables. Draws from `random` only for revival and noise. */
+export function stepInputs(
+  model: VqModel,
+  optimizer: Optimizer,
+  x: tf.Tensor4D,
+  { learningRate, t, random }: { learningRate: number; t: number; random: Random },
+): StepInputs {
+  const { config, quantizer, tokens } = model
+  const vectors = x.shape[0] * tokens[0] * tokens[1]
+  const revives = config.deadCodeThreshold > 0
+  const chosen = revives ? tf.tensor1d(random.choose(vectors, totalCodes(config)), 'int32') : null
+  const noise = quantizer.draw(vectors, t, random)
+  return { x, chosen, noise, ...optimizer.scalars(learningRate, t) }
+}
+
+/** The step of one model and optimiser, operation by operation. */
 export function createTrainStep(model: VqModel, optimizer: Optimizer, config: RunConfig): TrainStep {
-  const vectorsPerImage = model.tokens[0] * model.tokens[1]
   return (x, learningRate, t, random, probe) =>
     tidied(() => {
-      const vectors = x.shape[0] * vectorsPerImage
-      const revives = config.deadCodeThreshold > 0
-      const chosen = revives ? tf.tensor1d(random.choose(vectors, totalCodes(config)), 'int32') : null
-      const noise = model.quantizer.draw(vectors, t, random)
-      const inputs = { x, chosen, noise, ...optimizer.scalars(learningRate, t) }
-      const { output, assignments } = computeStep(model, optimizer, config, inputs, probe)
+      const inputs = stepInputs(model, optimizer, x, { learningRate, t, random })
+      const { output, assignments } = computeStep(model, optimizer, config, inputs, { probe })
       if (output.finite.dataSync()[0] === 1) assignAll(assignments)
       return output
     })

@@ -1,23 +1,15 @@
 // The training loop: step, record, evaluate, save, in this order and at fixed steps, with a gate between steps where
 // pause and stop are noticed. Nothing here depends on the clock but the times that are reported.
 import { setImmediate } from 'node:timers/promises'
-import * as tf from '@tensorflow/tfjs-core'
 import { GyreError } from '#shared/contract/errors'
 import type { TrainOutcome } from '#shared/contract/trainer'
 import type { RunStatus } from '#shared/contract/files'
-import {
-  diagnosticsDue,
-  disposeOutput,
-  GradientProbe,
-  learningRateAt,
-  type StepOutput,
-} from '#main/model/index'
+import { diagnosticsDue, learningRateAt } from '#main/model/index'
 import type { TrainControl } from './control'
 import { evaluate } from './evaluate'
-import { recordInterval, type StepFigures } from './records'
+import { recordInterval } from './records'
 import { writeReconstructions } from './samples'
 import type { TrainSession } from './session'
-import { imageTensor } from './tensors'
 
 /** For tests: what a bad batch or a bad gradient would do, at a chosen step. */
 export interface LoopHooks {
@@ -32,19 +24,6 @@ export interface LoopOptions {
 }
 
 const smallerRate = 'Try a smaller learning rate.'
-
-const value = (scalar: tf.Scalar | undefined): number => scalar?.dataSync()[0] ?? 0
-
-function figuresOf(output: StepOutput): StepFigures {
-  return {
-    loss: value(output.loss),
-    mse: value(output.mse),
-    commitmentLoss: value(output.commitmentLoss),
-    codebookLoss: value(output.codebookLoss),
-    quantizationError: value(output.quantizationError),
-    gradientNorm: value(output.gradientNorm),
-  }
-}
 
 class Loop {
   readonly #session: TrainSession
@@ -85,17 +64,10 @@ class Loop {
     const waitMs = performance.now() - startedAt
     hooks?.onBatch?.(step, values)
     const learningRate = learningRateAt(config, step)
-    const x = imageTensor(values, config.imageSize, config.channelsIn) // [N, S, S, C]
-    const probe = diagnosticsDue(step, this.#interval) ? new GradientProbe() : undefined
-    const output = session.takeStep(x, learningRate, step, session.random, probe)
-    const finite = value(output.finite) === 1
-    const figures = figuresOf(output)
-    const indices = output.indices.dataSync()
-    const revived = output.revived ? value(output.revived) : null
-    const diagnostics = finite ? probe?.take() : null
-    probe?.dispose()
-    tf.dispose(x)
-    disposeOutput(output)
+    const diagnose = diagnosticsDue(step, this.#interval)
+    const { random } = session
+    const taken = await session.steps.take({ values, learningRate, t: step, random, diagnose })
+    const { finite, figures, indices, revived, diagnostics } = taken
     if (!finite) return false
 
     session.step = step
@@ -124,6 +96,7 @@ class Loop {
     const session = this.#session
     const { step, model, pack, samples } = session
     const signal = this.#options.control.stopSignal
+    session.steps.sync()
     try {
       const validation = await evaluate(model, pack, session.splits.validation, { signal })
       if (!Object.values(validation).every(Number.isFinite))

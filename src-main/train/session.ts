@@ -8,15 +8,14 @@ import { schemaVersion, type EngineUsed, type EventRecord, type MetricsRecord } 
 import { sweepTemporaries } from '#main/data/atomic'
 import { createBatchSource, type BatchSource } from '#main/data/batches'
 import type { PackReader } from '#main/data/pack-reader'
+import type { NativeGraph } from '#main/engine/index'
 import {
   createModel,
   createOptimizer,
   createRandom,
-  createTrainStep,
   restoreRandom,
   type Optimizer,
   type Random,
-  type TrainStep,
   type VqModel,
 } from '#main/model/index'
 import {
@@ -30,8 +29,10 @@ import { openMetricsLog, type MetricsLog } from './metrics-log'
 import { RecordAverages } from './records'
 import { openImages, readRunConfig, splitsOf, type Splits } from './run-folder'
 import { dropSamplesAfter, sampleIndices, writeOriginals } from './samples'
+import { openSteps, type Execution, type OpenedSteps } from './open-steps'
 import { startCodebook, takeWeights } from './start'
 import type { CheckpointState } from './state'
+import type { Steps } from './steps'
 import { Stopwatch } from './stopwatch'
 import { isFiniteTensor, restore, snapshot } from './tensors'
 import { CodeWindows } from './windows'
@@ -41,7 +42,9 @@ export interface SessionOptions {
   packed: string
   /** Weights to start from where the run has no checkpoint of its own. */
   fromRun?: { runFolder: string; checkpoint: CheckpointRef } | undefined
-  engine: Pick<EngineUsed, 'id' | 'version'>
+  engine: Pick<EngineUsed, 'id' | 'version'> & { graphs?: NativeGraph }
+  /** How steps run where the engine can run graphs; see `openSteps`. Compiled by default. */
+  execution?: Execution
   onRecord: (record: MetricsRecord) => void
 }
 
@@ -59,7 +62,6 @@ export class TrainSession {
   readonly samples: Int32Array
   readonly model: VqModel
   readonly batches: BatchSource
-  readonly takeStep: TrainStep
   readonly windows: CodeWindows
   readonly watch = new Stopwatch()
   averages: RecordAverages
@@ -72,6 +74,7 @@ export class TrainSession {
   readonly #optimizer: Optimizer
   readonly #options: SessionOptions
   #log: MetricsLog | null = null
+  #steps: OpenedSteps | null = null
   /** What the newest checkpoint holds: the step, and whether it is evaluated. */
   #saved: { step: number; evaluated: boolean } | null = null
 
@@ -85,7 +88,6 @@ export class TrainSession {
     this.batches = createBatchSource(pack, this.splits.train, config)
     this.model = createModel(config, config.seed)
     this.#optimizer = createOptimizer(config, this.model)
-    this.takeStep = createTrainStep(this.model, this.#optimizer, config)
     this.windows = new CodeWindows(totalCodes(config), this.batches.stepsPerEpoch)
     this.averages = new RecordAverages(hasCodebookLoss(config))
     this.random = createRandom(config.seed ^ stepStream)
@@ -128,6 +130,14 @@ export class TrainSession {
     await writeOriginals(runFolder, this.pack, this.samples)
     if (found) await this.#continue(found, found.rejected)
     else await this.#start()
+    this.#steps = openSteps(this.model, this.#optimizer, this.#options)
+    if (this.#steps.notCompiled) await this.event('started', this.#steps.notCompiled)
+  }
+
+  /** Takes the training steps of this run. */
+  get steps(): Steps {
+    if (!this.#steps) throw new Error('The session is not open.')
+    return this.#steps
   }
 
   async #start(): Promise<void> {
@@ -195,6 +205,7 @@ export class TrainSession {
     const evaluated = this.evaluation !== null
     if (this.#saved?.step === this.step && this.#saved.evaluated === evaluated) return
     const { engine } = this.#options
+    this.#steps?.sync()
     const model = snapshot([...this.model.trainable, ...this.model.state])
     const optimizer = snapshot(this.#optimizer.state)
     if (![...model, ...optimizer].every(isFiniteTensor))
@@ -236,6 +247,7 @@ export class TrainSession {
     this.pack.close()
     await this.#log?.close()
     this.#log = null
+    this.#steps?.close()
     this.#optimizer.dispose()
     this.model.dispose()
   }

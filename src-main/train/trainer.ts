@@ -12,6 +12,7 @@ import { evaluate } from './evaluate'
 import { inspect } from './inspect'
 import { writeInspection } from './inspection'
 import { runLoop, type LoopHooks } from './loop'
+import type { Execution } from './open-steps'
 import { ModelCache } from './model-cache'
 import { openImages, splitsOf } from './run-folder'
 import { TrainSession } from './session'
@@ -22,6 +23,7 @@ import { verify } from './verify/index'
 export interface TrainerOptions {
   engine?: EngineOptions
   /** For tests only. */
+  execution?: Execution
   hooks?: LoopHooks
 }
 
@@ -143,7 +145,8 @@ export class Trainer {
     try {
       session = await TrainSession.open({
         ...input,
-        engine,
+        engine: { ...engine, graphs: this.#engine?.graphs },
+        execution: this.#options.execution,
         onRecord: (record) => this.#emit('trainer', 'onRecord', { runFolder, record }),
       })
       return await runLoop(session, {

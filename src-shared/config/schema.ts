@@ -329,10 +329,10 @@ export const configSchema = z.strictObject({
     group: 'optimizer',
     help: 'Largest allowed length of the whole gradient; longer ones are scaled down. 0 switches it off.',
   }),
-  precision: field(z.enum(['float32']).default('float32'), {
+  precision: field(z.enum(['float32', 'bfloat16']).default('float32'), {
     label: 'Precision',
     group: 'run',
-    help: 'Number format of the computation.',
+    help: 'float32, or bfloat16 for the convolutions: about twice as fast on processors made for it, and slightly less exact.',
   }),
   checkpointEvery: field(z.int().min(1).max(1_000_000).default(250), {
     label: 'Checkpoint every',

@@ -2,6 +2,7 @@
 // one score per vector and code.
 import * as tf from '@tensorflow/tfjs-core'
 import type { AssignmentEstimator } from './estimator'
+import { softmax } from './softmax'
 
 export const gumbel: AssignmentEstimator = {
   id: 'gumbel',
@@ -11,7 +12,7 @@ export const gumbel: AssignmentEstimator = {
   source: 'Jang et al. 2017, arXiv 1611.01144; Ramesh et al. 2021, arXiv 2102.12092 (τ from 1 to 1/16)',
   needs: 'nothing',
   apply: (logits, codebook, noise, temperature) => {
-    const shares = tf.softmax(tf.div<tf.Tensor2D>(tf.add(logits, noise), temperature)) // [N, K]
+    const shares = softmax(tf.div<tf.Tensor2D>(tf.add(logits, noise), temperature)) // [N, K]
     return tf.matMul(shares, codebook)
   },
 }

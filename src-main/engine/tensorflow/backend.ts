@@ -5,7 +5,9 @@ import { createRequire } from 'node:module'
 import { constants, platform } from 'node:os'
 import { join } from 'node:path'
 import util from 'node:util'
-import { bindingFileName, quietFileName } from './binding-source'
+import type { NativeGraph } from '../compile/session'
+import { bindingFileName, graphFileName, quietFileName } from './binding-source'
+import { registerGather } from './gather'
 
 // Not called `require`: the bundler adds a shim of that name.
 const nodeRequire = createRequire(import.meta.url)
@@ -44,12 +46,13 @@ function loadForGood(path: string): unknown {
 }
 
 /** Loads the binding from `folder` and makes TensorFlow the active backend of this thread. */
-export function startTensorFlow(folder: string): { binding: TensorFlowBinding; version: string } {
+export function startTensorFlow(folder: string): { graphs: NativeGraph; version: string } {
   restoreNodeHelpers()
   nodeRequire(join(folder, quietFileName))
   const binding = loadForGood(join(folder, bindingFileName)) as TensorFlowBinding
   // Required, not imported: these files are CommonJS and must share their tfjs-core with the import above.
   nodeRequire('@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js')
+  registerGather(tensorFlowBackendName)
   const { NodeJSKernelBackend } = nodeRequire(
     '@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js',
   ) as BackendModule
@@ -60,5 +63,6 @@ export function startTensorFlow(folder: string): { binding: TensorFlowBinding; v
       () => new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node-gpu'),
       3,
     )
-  return { binding, version: binding.TF_Version }
+  const graphs = loadForGood(join(folder, graphFileName)) as NativeGraph
+  return { graphs, version: binding.TF_Version }
 }

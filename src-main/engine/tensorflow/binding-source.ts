@@ -1,7 +1,9 @@
-// The native binding: where its C++ lies, which version of it this is, and how a compiler call builds it.
-// The binding uses Node-API 8 only, so one build serves every Node and Electron.
+// The native parts: where their C++ lies, which version of it this is, and how a compiler call builds it. The binding of
+// tfjs-node runs single operations; our own module beside it runs whole graphs. Both use Node-API 8 only, so one build
+// serves every Node and Electron.
 import { createHash } from 'node:crypto'
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
@@ -15,7 +17,8 @@ const nodeRequire = createRequire(import.meta.url)
 
 export const bindingFileName = 'tfjs_binding.node'
 export const quietFileName = 'gyre_quiet.node'
-export const bindingFiles = [bindingFileName, quietFileName] as const
+export const graphFileName = 'gyre_graph.node'
+export const bindingFiles = [bindingFileName, quietFileName, graphFileName] as const
 
 // TensorFlow writes to stderr while it is being loaded: once from the initialisers of its framework library, where no
 // setting reaches, and then as its environment says, which a worker thread cannot change from JavaScript. So a tiny
@@ -46,6 +49,16 @@ const commonFlags = ['-shared', '-fPIC', '-O2', '-std=c++17', '-DNAPI_VERSION=8'
 const packageFolder = (name: string): string => dirname(nodeRequire.resolve(`${name}/package.json`))
 const sourceFolder = (): string => join(packageFolder('@tensorflow/tfjs-node-gpu'), 'binding')
 
+/** The source of the module that runs graphs: in `resources`, some folders above the sources or the built entry. */
+function graphSource(): string {
+  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
+    const path = join(folder, 'resources', 'native', 'gyre_graph.cc')
+    if (existsSync(path)) return path
+    if (folder === dirname(folder))
+      throw new GyreError('engine-unavailable', 'A source file of Gyre is missing: gyre_graph.cc.')
+  }
+}
+
 /**
  * Twelve hex digits that change when the binding's source, its flags or the wheel change. `prebuilt` is a folder that
  * holds the compiled files.
@@ -58,6 +71,7 @@ export async function bindingHash(variant: Variant, prebuilt?: string): Promise<
     const folder = sourceFolder()
     for (const name of (await readdir(folder)).sort())
       hash.update(name).update(await readFile(join(folder, name)))
+    hash.update(await readFile(graphSource()))
     hash.update(quietSource).update(commonFlags.join(' '))
   }
   return hash.digest('hex').slice(0, 12)
@@ -110,6 +124,7 @@ export async function compileBinding(
   ]
   const calls = [
     command([...names.map((name) => join(sources, name)), ...libraries], bindingFileName),
+    command([graphSource(), ...libraries], graphFileName),
     command([quiet, `-DGYRE_FRAMEWORK="${mac ? '@rpath/' : ''}${framework}"`, '-ldl'], quietFileName),
   ]
   try {

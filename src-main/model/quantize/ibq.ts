@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { RunConfig } from '#shared/config/schema'
 import { asConstant, withGradient } from '#shared/quantize/custom-gradient'
+import { softmax } from '#shared/quantize/softmax'
 import { meanSquaredError } from '../ops'
 import { foundInOne, lookUp, lookUpInOne, onlyBook } from './look-up'
 import { inChunks } from './search'
@@ -24,7 +25,7 @@ export function indexBackpropagated(
 ): { output: tf.Tensor2D; indices: tf.Tensor1D } {
   const scores: tf.Tensor2D = tf.matMul(z, codebook, false, true) // [N, K]
   const indices = asConstant(() => tf.argMax<tf.Tensor1D>(scores, 1))
-  const shares = tf.softmax(scores)
+  const shares = softmax(scores)
   return { output: tf.matMul(hardened(shares, indices), codebook), indices }
 }
 

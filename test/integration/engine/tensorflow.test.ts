@@ -43,7 +43,7 @@ describe('the engines of this machine', () => {
     expect(engine.id).toBe('tensorflow-cpu')
     expect(engine.tf.engine()).toBe(tf.engine())
     expect(tf.getBackend()).toBe('tensorflow')
-    expect(engine.binding).toHaveProperty('executeOp')
+    expect(engine.graphs).toHaveProperty('run')
     engine.close()
   })
 

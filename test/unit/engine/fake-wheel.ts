@@ -54,6 +54,7 @@ export const fakeSteps: InstallSteps = {
   compileBinding: async (_variant, folder) => {
     await writeFile(join(folder, 'tfjs_binding.node'), 'binding')
     await writeFile(join(folder, 'gyre_quiet.node'), 'quiet')
+    await writeFile(join(folder, 'gyre_graph.node'), 'graph')
   },
   probeBinding: () => Promise.resolve('0.0.1'),
   download: { attempts: 2, retryDelayMs: 1 },

@@ -30,6 +30,7 @@ describe('installing an engine', () => {
     expect(phases).toEqual(['find', 'download', 'verify', 'unpack', 'compile', 'test'])
     expect(Buffer.compare(await readFile(join(folder, 'libtensorflow_cc.so.2')), libraryBytes)).toBe(0)
     expect(await names(folder)).toEqual([
+      'gyre_graph.node',
       'gyre_quiet.node',
       'libtensorflow_cc.so.2',
       'libtensorflow_framework.so.2',

@@ -1,0 +1,93 @@
+// Mixed precision as a pass over a recorded step: convolutions, the matrix products of attention and what lies between
+// them in bfloat16; search, losses, norms and the optimiser stay in float32. Weights stay float32, too: each step casts
+// them where a convolution reads them, and casts its gradient back.
+import {
+  append,
+  dataTypes,
+  nodeAt,
+  typeAttribute,
+  typeOf,
+  type Graph,
+  type GraphNode,
+  type Ref,
+} from './graph'
+
+const convolutions: ReadonlySet<string> = new Set(['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter'])
+const products: ReadonlySet<string> = new Set(['BatchMatMul', 'BatchMatMulV2', 'MatMul'])
+
+/** Cheap operations that are in bfloat16 where all that they read is; a bias may come as it is. */
+const between: ReadonlySet<string> = new Set([
+  ...['BiasAdd', 'BiasAddGrad', 'Relu', 'ReluGrad', 'Add', 'AddV2', 'AddN', 'Reshape', 'Identity'],
+  ...['ResizeNearestNeighbor', 'ResizeNearestNeighborGrad'],
+])
+
+/** What a product of attention may read its operands through, besides convolutions. */
+const passing: ReadonlySet<string> = new Set(['Reshape', 'BiasAdd', 'Identity'])
+
+const isFloat = (graph: Graph, ref: Ref): boolean => typeOf(graph, ref).dtype === dataTypes.float32
+
+/** Whether a value comes from a convolution or a softmax, through nothing but a bias and reshapes. */
+function fromNetwork(graph: Graph, ref: Ref): boolean {
+  const { op, inputs } = nodeAt(graph, ref.node)
+  if (op === 'Conv2D' || op === 'Softmax' || products.has(op)) return true
+  const [first] = inputs
+  return passing.has(op) && first !== undefined && fromNetwork(graph, first)
+}
+
+function readsLow(graph: Graph, node: GraphNode, low: ReadonlySet<number>): boolean {
+  const floats = node.inputs.filter((ref) => isFloat(graph, ref))
+  const read = node.op === 'BiasAdd' ? floats.slice(0, 1) : floats
+  return read.length > 0 && read.every((ref) => low.has(ref.node))
+}
+
+/** Indices of the nodes that are computed in bfloat16. */
+export function lowNodes(graph: Graph): Set<number> {
+  const low = new Set<number>()
+  graph.nodes.forEach((node, index) => {
+    const isProduct = products.has(node.op) && node.inputs.every((ref) => fromNetwork(graph, ref))
+    if (convolutions.has(node.op) || isProduct) low.add(index)
+    else if (between.has(node.op) && readsLow(graph, node, low)) low.add(index)
+  })
+  return low
+}
+
+/**
+ * Rewrites `graph` in place, and returns what refers to the same value in float32 as a reference did before. Inputs must
+ * point backwards, as in a recording.
+ */
+export function toBfloat16(graph: Graph): (ref: Ref) => Ref {
+  const low = lowNodes(graph)
+  const casts = new Map<string, Ref>()
+  const cast = (ref: Ref, to: number): Ref => {
+    const key = `${ref.node}:${ref.output}:${to}`
+    const { dtype, shape } = typeOf(graph, ref)
+    const known = casts.get(key)
+    if (known) return known
+    const made = append(graph, {
+      op: 'Cast',
+      inputs: [ref],
+      attributes: {
+        SrcT: typeAttribute(dtype),
+        DstT: typeAttribute(to),
+        Truncate: { kind: 'bool', value: false },
+      },
+      outputs: [{ dtype: to, shape }],
+    })
+    casts.set(key, made)
+    return made
+  }
+  const recorded = graph.nodes.length
+  for (let index = 0; index < recorded; index++) {
+    const node = nodeAt(graph, index)
+    const wanted = low.has(index) ? dataTypes.bfloat16 : dataTypes.float32
+    node.inputs = node.inputs.map((ref) => {
+      const { dtype } = typeOf(graph, ref)
+      const converts = (dtype === dataTypes.float32 || dtype === dataTypes.bfloat16) && dtype !== wanted
+      return converts ? cast(ref, wanted) : ref
+    })
+    if (!low.has(index)) continue
+    node.attributes = { ...node.attributes, T: typeAttribute(dataTypes.bfloat16) }
+    node.outputs = node.outputs.map((type) => ({ ...type, dtype: dataTypes.bfloat16 }))
+  }
+  return (ref) => (typeOf(graph, ref).dtype === dataTypes.bfloat16 ? cast(ref, dataTypes.float32) : ref)
+}

@@ -1,0 +1,74 @@
+// A graph in the form that TensorFlow takes: a GraphDef (graph.proto, node_def.proto, attr_value.proto, tensor.proto,
+// tensor_shape.proto). The numbers are the fields' numbers there.
+import { nodeAt, reachable, type Attribute, type Graph, type GraphNode, type Ref } from './graph'
+import { Message } from './protobuf'
+
+/** The GraphDef version under which every operation used here means what it means today (TensorFlow 2.21). */
+const producerVersion = 1395
+
+function shapeProto(shape: readonly number[]): Message {
+  const message = new Message()
+  for (const size of shape) message.message(2, new Message().integer(1, size))
+  return message
+}
+
+function attributeProto({ kind, value }: Attribute): Message {
+  const message = new Message()
+  switch (kind) {
+    case 'type':
+      return message.integer(6, value)
+    case 'int':
+      return message.integer(3, value)
+    case 'float':
+      return message.float(4, value)
+    case 'bool':
+      return message.integer(5, value ? 1 : 0)
+    case 'string':
+      return message.text(2, value)
+    case 'shape':
+      return message.message(7, shapeProto(value))
+    case 'ints': {
+      const list = new Message()
+      for (const item of value) list.integer(3, item)
+      return message.message(1, list)
+    }
+  }
+}
+
+function tensorProto(dtype: number, shape: readonly number[], bytes: Uint8Array): Message {
+  return new Message().integer(1, dtype).message(2, shapeProto(shape)).bytes(4, bytes)
+}
+
+function attributesOf({ attributes, outputs: [first], constant }: GraphNode): [string, Message][] {
+  const written = Object.entries(attributes).map(([key, value]): [string, Message] => [
+    key,
+    attributeProto(value),
+  ])
+  if (!constant || !first) return written
+  const value = new Message().message(8, tensorProto(first.dtype, first.shape, constant))
+  return [...written, ['dtype', attributeProto({ kind: 'type', value: first.dtype })], ['value', value]]
+}
+
+/** The name of a node in a GraphDef written with `prefix`, which keeps several of them in one session apart. */
+export const nodeName = (prefix: string, index: number): string => `${prefix}/n${index}`
+
+/** Named in full: TensorFlow's optimiser fuses only what it knows to be on a processor. */
+const device = '/job:localhost/replica:0/task:0/device:CPU:0'
+
+/** The bytes of a GraphDef with the nodes that `roots` need. */
+export function graphDef(graph: Graph, roots: readonly number[], prefix: string): Uint8Array {
+  const message = new Message()
+  const refName = ({ node, output }: Ref): string =>
+    output === 0 ? nodeName(prefix, node) : `${nodeName(prefix, node)}:${output}`
+  for (const index of [...reachable(graph, roots)].sort((a, b) => a - b)) {
+    const node = nodeAt(graph, index)
+    const definition = new Message().text(1, nodeName(prefix, index)).text(2, node.op)
+    for (const input of node.inputs) definition.text(3, refName(input))
+    for (const before of node.after ?? []) definition.text(3, `^${nodeName(prefix, before)}`)
+    definition.text(4, device)
+    for (const [key, value] of attributesOf(node))
+      definition.message(5, new Message().text(1, key).message(2, value))
+    message.message(1, definition)
+  }
+  return message.message(4, new Message().integer(1, producerVersion)).finish()
+}

@@ -1,0 +1,49 @@
+// Chooses how the steps of a run are taken: as compiled graphs where the engine runs graphs and the step fits into one,
+// else operation by operation, with the reason.
+import { GyreError } from '#shared/contract/errors'
+import { CannotCompile, Compiler, type NativeGraph } from '#main/engine/index'
+import type { Optimizer, VqModel } from '#main/model/index'
+import { compiledSteps, stepVariables } from './compiled-steps'
+import { eagerSteps, type Steps } from './steps'
+
+/** `exact`: compiled, but with the numbers of an eager step, bit for bit. The last two are for tests and measurements. */
+export type Execution = 'compiled' | 'exact' | 'eager'
+
+export interface OpenedSteps extends Steps {
+  /** Why the steps are not compiled although the engine could; null where they are, or it can't. */
+  notCompiled: string | null
+}
+
+interface StepsOptions {
+  engine: { graphs?: NativeGraph }
+  execution?: Execution
+}
+
+/** Throws `unsupported` where the run asks for a precision that only compiled steps have. */
+export function openSteps(
+  model: VqModel,
+  optimizer: Optimizer,
+  { engine: { graphs }, execution = 'compiled' }: StepsOptions,
+): OpenedSteps {
+  const bfloat16 = model.config.precision === 'bfloat16'
+  if (!graphs || execution === 'eager') {
+    if (bfloat16)
+      throw new GyreError(
+        'unsupported',
+        'This engine computes in float32 only.',
+        'Set the precision to float32, or train on TensorFlow.',
+      )
+    return { ...eagerSteps(model, optimizer), notCompiled: null }
+  }
+  const exact = execution === 'exact'
+  const compiler = new Compiler(graphs, stepVariables(model, optimizer), exact)
+  try {
+    const steps = compiledSteps(compiler, model, optimizer, { bfloat16, exact })
+    return { ...steps, close: () => compiler.close(), notCompiled: null }
+  } catch (error) {
+    compiler.close()
+    if (!(error instanceof CannotCompile) || bfloat16) throw error
+    const reason = `Steps run one operation at a time, which is slower: they could not be compiled. ${error.message}`
+    return { ...eagerSteps(model, optimizer), notCompiled: reason }
+  }
+}

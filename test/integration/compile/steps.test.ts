@@ -1,0 +1,170 @@
+// Compiled training steps against eager ones: bit for bit as recorded, within rounding with fused operations, for every
+// estimator, quantizer and network. The eager step is the reference, and is itself held against PyTorch elsewhere.
+import * as tf from '@tensorflow/tfjs-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { configSchema, type ConfigInput, type RunConfig } from '#shared/config/index'
+import { loadEngine, type Engine } from '#main/engine/index'
+import { createModel, createOptimizer, createRandom, learningRateAt } from '#main/model/index'
+import { openSteps, type Execution } from '#main/train/open-steps'
+import type { StepResult } from '#main/train/steps'
+import { snapshot } from '#main/train/tensors'
+
+const base: ConfigInput = {
+  imageSize: 16,
+  batchSize: 4,
+  steps: 400,
+  seed: 3,
+  channels: 8,
+  residualBlocks: 1,
+  codebookSize: 24,
+  codeDim: 4,
+  learningRate: 2e-3,
+  schedule: 'cosine',
+  warmupSteps: 5,
+}
+
+const gradientTrained: ConfigInput = { codebookUpdate: 'gradient' }
+
+/** Every estimator, every quantizer, every kind of care, both networks. */
+const cases: Record<string, ConfigInput> = {
+  ste: { estimator: 'ste' },
+  rotation: { estimator: 'rotation' },
+  'rotation, cosine': { estimator: 'rotation', distance: 'cosine' },
+  'rotation, gradient-trained codes': { estimator: 'rotation', ...gradientTrained },
+  'ste, cosine, gradient-trained codes': { estimator: 'ste', distance: 'cosine', ...gradientTrained },
+  rotation_unscaled: { estimator: 'rotation_unscaled' },
+  rotation_inverse_error: { estimator: 'rotation_inverse_error' },
+  rotation_adaptive: { estimator: 'rotation_adaptive' },
+  reflection: { estimator: 'reflection' },
+  nsvq: { estimator: 'nsvq', ...gradientTrained },
+  diveq: { estimator: 'diveq', ...gradientTrained },
+  sf_diveq: { estimator: 'sf_diveq', ...gradientTrained },
+  gumbel: { estimator: 'gumbel', ...gradientTrained },
+  hessian: { estimator: 'hessian' },
+  exact_gradient: { estimator: 'exact_gradient' },
+  residual: { estimator: 'rotation', quantizer: 'residual', quantizerDepth: 2 },
+  grouped: { estimator: 'rotation', quantizer: 'grouped', quantizerDepth: 2 },
+  simvq: { estimator: 'ste', quantizer: 'simvq', ...gradientTrained },
+  ibq: { estimator: 'ste', quantizer: 'ibq', ...gradientTrained },
+  soft_convex: { estimator: 'ste', quantizer: 'soft_convex', ...gradientTrained, codebookInit: 'data' },
+  fsq: { estimator: 'ste', quantizer: 'fsq', fsqLevels: [4, 3], codeDim: 2, codebookSize: 12 },
+  lfq: { estimator: 'ste', quantizer: 'lfq', codebookSize: 16 },
+  optvq: { estimator: 'ste', quantizer: 'optvq' },
+  'revival and k-means': { estimator: 'rotation', deadCodeThreshold: 0.5, codebookInit: 'kmeans' },
+  'projection, orthogonality, entropy': {
+    ...{ estimator: 'rotation', latentDim: 6, ...gradientTrained },
+    ...{ orthogonalWeight: 0.1, entropyWeight: 0.1 },
+  },
+  'no clipping, no decay': { estimator: 'rotation', gradientClip: 0, optimizer: 'adam' },
+  cnn: { estimator: 'rotation', network: 'cnn', channelMultipliers: [1, 2], attention: [8] },
+}
+
+let engine: Engine
+beforeAll(async () => {
+  engine = await loadEngine('tensorflow-cpu')
+})
+afterAll(() => engine.close())
+
+/** Smooth random images, another batch at every step. */
+function batchOf(config: RunConfig, step: number): Float32Array {
+  const random = createRandom(1000 + step)
+  const { batchSize, imageSize: size, channelsIn } = config
+  const waves = Array.from({ length: batchSize * channelsIn }, () => [
+    random.uniform() * 3,
+    random.uniform() * 3,
+    random.uniform() * 6,
+  ])
+  return Float32Array.from({ length: batchSize * size * size * channelsIn }, (_, at) => {
+    const [channel, column] = [at % channelsIn, Math.floor(at / channelsIn) % size]
+    const [row, image] = [
+      Math.floor(at / (channelsIn * size)) % size,
+      Math.floor(at / (channelsIn * size * size)),
+    ]
+    const [a = 0, b = 0, c = 0] = waves[image * channelsIn + channel] ?? []
+    return Math.sin((a * column) / 3 + (b * row) / 3 + c)
+  })
+}
+
+interface Trained {
+  results: StepResult[]
+  weights: Map<string, Float32Array>
+}
+
+async function train(config: RunConfig, execution: Execution, steps: number): Promise<Trained> {
+  const model = createModel(config, config.seed)
+  const optimizer = createOptimizer(config, model)
+  const opened = openSteps(model, optimizer, { engine, execution })
+  expect(opened.notCompiled).toBeNull()
+  const random = createRandom(11)
+  const results: StepResult[] = []
+  for (let t = 1; t <= steps; t++) {
+    const learningRate = learningRateAt(config, t)
+    const diagnose = t % 3 === 0
+    results.push(await opened.take({ values: batchOf(config, t), learningRate, t, random, diagnose }))
+  }
+  opened.sync()
+  const all = snapshot([...model.trainable, ...model.state, ...optimizer.state])
+  const weights = new Map(all.map(({ name, data }) => [name, data as Float32Array]))
+  opened.close()
+  optimizer.dispose()
+  model.dispose()
+  return { results, weights }
+}
+
+const configOf = (input: ConfigInput): RunConfig => configSchema.parse({ ...base, ...input })
+
+describe('as recorded, steps are the eager ones bit for bit', () => {
+  it.each(Object.entries(cases))('%s', async (_, input) => {
+    const config = configOf(input)
+    const before = tf.memory().numTensors
+    const [eager, compiled] = [await train(config, 'eager', 8), await train(config, 'exact', 8)]
+    expect(compiled.results).toEqual(eager.results)
+    expect(compiled.weights).toEqual(eager.weights)
+    expect(tf.memory().numTensors).toBe(before)
+  })
+
+  it.each(['ste', 'rotation'] as const)('200 steps of %s', async (estimator) => {
+    const config = configOf({ estimator })
+    const [eager, compiled] = [await train(config, 'eager', 200), await train(config, 'exact', 200)]
+    expect(compiled.results).toEqual(eager.results)
+    expect(compiled.weights).toEqual(eager.weights)
+  })
+})
+
+describe('with fused operations, losses agree to 1e-5', () => {
+  it.each(Object.entries(cases))('%s', async (_, input) => {
+    const config = configOf(input)
+    const [eager, compiled] = [await train(config, 'eager', 20), await train(config, 'compiled', 20)]
+    const losses = ({ results }: Trained): number[] => results.map(({ figures }) => figures.loss)
+    const [ours, theirs] = [losses(compiled), losses(eager)]
+    const worst = Math.max(...ours.map((loss, i) => Math.abs(loss / (theirs[i] ?? Number.NaN) - 1)))
+    expect(worst).toBeLessThanOrEqual(1e-5)
+    // A step that only looked right, because nothing was learned, would pass the line above.
+    expect(ours.at(-1)).not.toBe(ours[0])
+  })
+})
+
+it('a step that is not finite changes nothing, and the next ones go on', async () => {
+  const config = configOf({ estimator: 'rotation' })
+  const model = createModel(config, config.seed)
+  const optimizer = createOptimizer(config, model)
+  const steps = openSteps(model, optimizer, { engine })
+  const random = createRandom(1)
+  const variables = [...model.trainable, ...model.state, ...optimizer.state]
+  const take = (values: Float32Array, t: number): Promise<StepResult> =>
+    steps.take({ values, learningRate: 1e-3, t, random, diagnose: false })
+  expect((await take(batchOf(config, 1), 1)).finite).toBe(true)
+  steps.sync()
+  const good = snapshot(variables)
+  const broken = batchOf(config, 2)
+  broken[5] = Number.NaN
+  expect((await take(broken, 2)).finite).toBe(false)
+  steps.sync()
+  expect(snapshot(variables)).toEqual(good)
+  expect((await take(batchOf(config, 2), 2)).finite).toBe(true)
+  steps.sync()
+  expect(snapshot(variables)).not.toEqual(good)
+  steps.close()
+  optimizer.dispose()
+  model.dispose()
+})
