@@ -1,6 +1,6 @@
 // Residual quantization: each codebook answers what the ones before it left over. With a rotation as estimator this is
-// RaRSQ (arXiv 2506.03863), but for its commitment: as printed it pushes vectors off their codes, so the usual one is
-// used at every level.
+// RaRSQ (arXiv 2506.03863), but for its commitment, which as printed pushes vectors off their codes, and for what is left
+// over: codes are taken off as constants, as in vector-quantize-pytorch (docs/estimators.md).
 import * as tf from '@tensorflow/tfjs-core'
 import type { RunConfig } from '#shared/config/schema'
 import { asConstant } from '#shared/quantize/custom-gradient'
