@@ -1,5 +1,5 @@
 // A TensorFlow session in this thread: programs that share variables, run one after the other. The native module lies
-// with the installed engine; see `resources/native/gyre_graph.cc`.
+// with the installed engine; see `resources/native/gyre_graph.cpp`.
 import { dataTypes, type Graph, type Ref, append, typeAttribute } from './graph'
 import { graphDef, nodeName } from './graph-def'
 import { assignNode, variableHandle, type Program } from './program'

@@ -49,13 +49,13 @@ const commonFlags = ['-shared', '-fPIC', '-O2', '-std=c++17', '-DNAPI_VERSION=8'
 const packageFolder = (name: string): string => dirname(nodeRequire.resolve(`${name}/package.json`))
 const sourceFolder = (): string => join(packageFolder('@tensorflow/tfjs-node-gpu'), 'binding')
 
-/** The source of the module that runs graphs: in `resources`, some folders above the sources or the built entry. */
+/** The source of the module that runs graphs (`.cpp`: packagers leave `.cc` out): in `resources`, some folders above the sources or the built entry. */
 function graphSource(): string {
   for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
-    const path = join(folder, 'resources', 'native', 'gyre_graph.cc')
+    const path = join(folder, 'resources', 'native', 'gyre_graph.cpp')
     if (existsSync(path)) return path
     if (folder === dirname(folder))
-      throw new GyreError('engine-unavailable', 'A source file of Gyre is missing: gyre_graph.cc.')
+      throw new GyreError('engine-unavailable', 'A source file of Gyre is missing: gyre_graph.cpp.')
   }
 }
 
