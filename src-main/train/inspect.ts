@@ -5,6 +5,7 @@ import { totalCodes } from '#shared/config/index'
 import { schemaVersion } from '#shared/contract/files'
 import type { PackReader } from '#main/data/pack-reader'
 import type { VqModel } from '#main/model/index'
+import type { Computation, Forward, Numbers } from './forward'
 import type { Inspection, InspectionArrays } from './inspection'
 import { codeStatistics } from './metrics'
 import { NearestSamples, type NearestArrays } from './nearest'
@@ -33,10 +34,17 @@ function placesOf(kept: NearestArrays, pack: PackReader, columns: number): Place
   }
 }
 
+const looking: Computation<'indices' | 'bookErrors'> = {
+  name: 'inspect',
+  compute: (model, x) => {
+    const { indices, bookErrors } = model.nearest(model.encode(x))
+    return { indices, bookErrors }
+  },
+}
+
 /** Inspects a model over the images at `indices`; `state` is that of its checkpoint. */
 export async function inspect(
-  model: VqModel,
-  state: CheckpointState,
+  { model, forward, state }: { model: VqModel; forward: Forward; state: CheckpointState },
   pack: PackReader,
   indices: Int32Array,
   { split, nearest, ...pass }: InspectOptions,
@@ -49,10 +57,11 @@ export async function inspect(
   const counts = new Float64Array(codebookSize)
   const distances = new Float64Array(codebookSize)
   const samples = new NearestSamples(codebookSize, nearest)
-  const visit = (x: tf.Tensor4D, images: Int32Array): void => {
-    const found = model.nearest(model.encode(x))
-    const codes = found.indices.dataSync() // [N·H·W·B]
-    const errors = found.bookErrors.dataSync() // [N·H·W·B] squared
+  // Both [N·H·W·B]; the distances are squared.
+  const visit = (
+    { indices: codes, bookErrors: errors }: Numbers<'indices' | 'bookErrors'>,
+    images: Int32Array,
+  ): void => {
     for (let at = 0; at < codes.length; at++) {
       const code = codes[at] ?? 0
       const far = Math.sqrt(errors[at] ?? 0)
@@ -62,7 +71,7 @@ export async function inspect(
       samples.add(code, far, images[image] ?? 0, Math.floor((at % perImage) / model.quantizer.books))
     }
   }
-  await forEachBatch(pack, indices, visit, pass)
+  await forEachBatch({ forward, pack, indices }, looking, visit, pass)
   const kept = samples.finish()
   const dead = deadCodes(state)
   const norms = tf.tidy(() => tf.norm(model.codebook(), 'euclidean', 1).dataSync()) as Float32Array

@@ -94,14 +94,13 @@ class Loop {
   /** True when the model has become the best so far. A stop leaves the evaluation out. */
   async #measure(): Promise<boolean> {
     const session = this.#session
-    const { step, model, pack, samples } = session
+    const { step, model, pack, samples, forward } = session
     const signal = this.#options.control.stopSignal
-    session.steps.sync()
     try {
-      const validation = await evaluate(model, pack, session.splits.validation, { signal })
+      const validation = await evaluate({ model, forward }, pack, session.splits.validation, { signal })
       if (!Object.values(validation).every(Number.isFinite))
         throw new GyreError('diverged', `A metric was not a finite number at step ${step}.`, smallerRate)
-      await writeReconstructions(session.runFolder, step, model, pack, samples)
+      await writeReconstructions(session.runFolder, step, forward, pack, samples)
       const best = validation.mse < (session.best?.mse ?? Number.POSITIVE_INFINITY)
       session.evaluation = validation
       session.last = { ...validation, step }

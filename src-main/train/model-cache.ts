@@ -1,14 +1,18 @@
 // The model of a checkpoint, loaded for looking at: kept while the same one is asked for, freed when another is.
 import type { RunConfig } from '#shared/config/index'
 import type { CheckpointRef } from '#shared/contract/common'
+import { Compiler, type NativeGraph } from '#main/engine/index'
 import { createModel, type VqModel } from '#main/model/index'
 import { findCheckpoint, readTensors, resolveCheckpoint } from './checkpoint'
+import { compiledForward, eagerForward, type Forward } from './forward'
 import { readRunConfig } from './run-folder'
 import type { CheckpointState } from './state'
 import { restore } from './tensors'
 
 export interface LoadedModel {
   model: VqModel
+  /** What it makes of images, compiled where the engine runs graphs. */
+  forward: Forward
   config: RunConfig
   state: CheckpointState
 }
@@ -17,12 +21,20 @@ interface Entry extends LoadedModel {
   key: string
   users: number
   kept: boolean
+  /** Frees everything. */
+  dispose: () => void
 }
 
 export class ModelCache {
   #current: Entry | null = null
   /** Loads come one after the other: two at a time would double the memory for nothing. */
   #turn: Promise<unknown> = Promise.resolve()
+  readonly #graphs: () => NativeGraph | undefined
+
+  /** `graphs` is what the engine that is loaded by then runs graphs with, if it does. */
+  constructor(graphs: () => NativeGraph | undefined) {
+    this.#graphs = graphs
+  }
 
   /** Calls `work` with the model; it must not be used afterwards. */
   async use<T>(
@@ -51,7 +63,7 @@ export class ModelCache {
   }
 
   #free(entry: Entry): void {
-    if (entry.users === 0 && !entry.kept) entry.model.dispose()
+    if (entry.users === 0 && !entry.kept) entry.dispose()
   }
 
   async #acquire(runFolder: string, ref: CheckpointRef): Promise<Entry> {
@@ -76,6 +88,13 @@ export class ModelCache {
       model.dispose()
       throw error
     }
-    return { key, model, config, state, users: 0, kept: true }
+    const graphs = this.#graphs()
+    const compiler = graphs && new Compiler(graphs, new Map([...model.trainable, ...model.state]))
+    const forward = compiler ? compiledForward(compiler, model) : eagerForward(model)
+    const dispose = (): void => {
+      compiler?.close()
+      model.dispose()
+    }
+    return { key, model, forward, config, state, users: 0, kept: true, dispose }
   }
 }

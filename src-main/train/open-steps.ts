@@ -4,12 +4,15 @@ import { GyreError } from '#shared/contract/errors'
 import { CannotCompile, Compiler, type NativeGraph } from '#main/engine/index'
 import type { Optimizer, VqModel } from '#main/model/index'
 import { compiledSteps, stepVariables } from './compiled-steps'
+import { compiledForward, eagerForward, type Forward } from './forward'
 import { eagerSteps, type Steps } from './steps'
 
 /** `exact`: compiled, but with the numbers of an eager step, bit for bit. The last two are for tests and measurements. */
 export type Execution = 'compiled' | 'exact' | 'eager'
 
 export interface OpenedSteps extends Steps {
+  /** What the model makes of images, by the variables that the steps have reached. */
+  forward: Forward
   /** Why the steps are not compiled although the engine could; null where they are, or it can't. */
   notCompiled: string | null
 }
@@ -33,17 +36,18 @@ export function openSteps(
         'This engine computes in float32 only.',
         'Set the precision to float32, or train on TensorFlow.',
       )
-    return { ...eagerSteps(model, optimizer), notCompiled: null }
+    return { ...eagerSteps(model, optimizer), forward: eagerForward(model), notCompiled: null }
   }
   const exact = execution === 'exact'
   const compiler = new Compiler(graphs, stepVariables(model, optimizer), exact)
   try {
     const steps = compiledSteps(compiler, model, optimizer, { bfloat16, exact })
-    return { ...steps, close: () => compiler.close(), notCompiled: null }
+    const forward = compiledForward(compiler, model)
+    return { ...steps, forward, close: () => compiler.close(), notCompiled: null }
   } catch (error) {
     compiler.close()
     if (!(error instanceof CannotCompile) || bfloat16) throw error
     const reason = `Steps run one operation at a time, which is slower: they could not be compiled. ${error.message}`
-    return { ...eagerSteps(model, optimizer), notCompiled: reason }
+    return { ...eagerSteps(model, optimizer), forward: eagerForward(model), notCompiled: reason }
   }
 }

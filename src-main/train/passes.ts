@@ -1,10 +1,9 @@
 // Goes through images batch by batch without training: yields to the event loop between batches, can be cancelled,
 // and holds the tensors of one batch at a time.
 import { setImmediate } from 'node:timers/promises'
-import * as tf from '@tensorflow/tfjs-core'
 import type { PackReader } from '#main/data/pack-reader'
 import { scaledPixels } from '#main/data/scale'
-import { imageTensor } from './tensors'
+import type { Computation, Forward, Numbers } from './forward'
 
 export interface PassOptions {
   onProgress?: (done: number, total: number) => void
@@ -17,13 +16,13 @@ export function passBatch(imageSize: number): number {
 }
 
 /**
- * Calls `visit` with each batch of the images at `indices`, in order. `x` [N, S, S, C] is disposed afterwards, and so
- * is everything else that `visit` makes. Throws the signal's reason when cancelled.
+ * Runs `computation` on each batch of the images at `indices`, in order, and calls `visit` with its results. Throws the
+ * signal's reason when cancelled.
  */
-export async function forEachBatch(
-  pack: PackReader,
-  indices: Int32Array,
-  visit: (x: tf.Tensor4D, indices: Int32Array) => void,
+export async function forEachBatch<Name extends string>(
+  { forward, pack, indices }: { forward: Forward; pack: PackReader; indices: Int32Array },
+  computation: Computation<Name>,
+  visit: (results: Numbers<Name>, indices: Int32Array) => void,
   { onProgress, signal }: PassOptions = {},
 ): Promise<void> {
   const { imageSize, channels } = pack.info
@@ -33,7 +32,7 @@ export async function forEachBatch(
     const part = indices.subarray(start, start + batch)
     const pixels = new Uint8Array(part.length * imageSize * imageSize * channels)
     await pack.readAsync(part, pixels)
-    tf.tidy(() => visit(imageTensor(scaledPixels(pixels), imageSize, channels), part))
+    visit(await forward.run(computation, scaledPixels(pixels)), part)
     onProgress?.(start + part.length, indices.length)
     await setImmediate()
   }

@@ -1,11 +1,10 @@
 // The fixed validation images of a run and their reconstructions over time, as PNG files in `samples/`.
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type * as tf from '@tensorflow/tfjs-core'
 import sharp from 'sharp'
 import { temporaryPath } from '#main/data/atomic'
 import type { PackReader } from '#main/data/pack-reader'
-import type { VqModel } from '#main/model/index'
+import type { Computation, Forward } from './forward'
 import { forEachBatch } from './passes'
 import { spread } from './run-folder'
 import { pixelBytes } from './tensors'
@@ -54,19 +53,21 @@ export async function writeOriginals(
   await writeAll(samplesFolder(runFolder), 'original', pixels, pack)
 }
 
+const rebuilding: Computation<'images'> = {
+  name: 'rebuild',
+  compute: (model, x) => ({ images: model.decode(model.nearest(model.encode(x)).output) }), // [N, S, S, C]
+}
+
 /** Writes `step-0000100-<i>.png`: what the model makes of the images now. */
 export async function writeReconstructions(
   runFolder: string,
   step: number,
-  model: VqModel,
+  forward: Forward,
   pack: PackReader,
   indices: Int32Array,
 ): Promise<void> {
   const parts: Uint8Array[] = []
-  const visit = (x: tf.Tensor4D): void => {
-    parts.push(pixelBytes(model.decode(model.nearest(model.encode(x)).output)))
-  }
-  await forEachBatch(pack, indices, visit)
+  await forEachBatch({ forward, pack, indices }, rebuilding, ({ images }) => parts.push(pixelBytes(images)))
   await writeAll(samplesFolder(runFolder), stepPrefix(step), Buffer.concat(parts), pack)
 }
 

@@ -26,10 +26,11 @@ import {
 } from './checkpoint'
 import { setAside, sweepCheckpoints, writeCheckpoint } from './checkpoint-write'
 import { openMetricsLog, type MetricsLog } from './metrics-log'
+import type { Forward } from './forward'
+import { openSteps, type Execution, type OpenedSteps } from './open-steps'
 import { RecordAverages } from './records'
 import { openImages, readRunConfig, splitsOf, type Splits } from './run-folder'
 import { dropSamplesAfter, sampleIndices, writeOriginals } from './samples'
-import { openSteps, type Execution, type OpenedSteps } from './open-steps'
 import { startCodebook, takeWeights } from './start'
 import type { CheckpointState } from './state'
 import type { Steps } from './steps'
@@ -134,10 +135,19 @@ export class TrainSession {
     if (this.#steps.notCompiled) await this.event('started', this.#steps.notCompiled)
   }
 
-  /** Takes the training steps of this run. */
-  get steps(): Steps {
+  get #opened(): OpenedSteps {
     if (!this.#steps) throw new Error('The session is not open.')
     return this.#steps
+  }
+
+  /** Takes the training steps of this run. */
+  get steps(): Steps {
+    return this.#opened
+  }
+
+  /** What the model, as the steps have made it, makes of images. */
+  get forward(): Forward {
+    return this.#opened.forward
   }
 
   async #start(): Promise<void> {

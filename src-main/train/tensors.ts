@@ -9,9 +9,8 @@ export function imageTensor(values: Float32Array, imageSize: number, channels: n
   return tf.tensor4d(values, [count, imageSize, imageSize, channels])
 }
 
-/** Reads a tensor of images in [−1, 1] as bytes, clipped and rounded. */
-export function pixelBytes(images: tf.Tensor): Uint8Array {
-  const values = images.dataSync()
+/** Values of images in [−1, 1] as bytes, clipped and rounded. */
+export function pixelBytes(values: ArrayLike<number>): Uint8Array {
   // This kind of array rounds and clips.
   const bytes = new Uint8ClampedArray(values.length)
   for (let i = 0; i < values.length; i++) bytes[i] = ((values[i] ?? 0) + 1) * 127.5

@@ -45,7 +45,8 @@ export async function decodeCodes(
     const part = indices.slice(from, from + batch)
     const pixels = tf.tidy(() => {
       const images = model.decode(model.alone(part)) // [N, S, S, C]
-      return pixelBytes(tf.slice(images, [0, start, start, 0], [part.length, size, size, channelsIn]))
+      const tiles = tf.slice(images, [0, start, start, 0], [part.length, size, size, channelsIn])
+      return pixelBytes(tiles.dataSync())
     })
     parts.push(rgb(pixels, channelsIn))
     await setImmediate()

@@ -13,6 +13,7 @@ import { temporaryPath } from '#main/data/atomic'
 import type { PackReader } from '#main/data/pack-reader'
 import { createSafetensorsWriter, openSafetensors, readSafetensors } from '#main/export/safetensors'
 import type { VqModel } from '#main/model/index'
+import type { Computation, Forward, Numbers } from './forward'
 import { forEachBatch, passBatch, type PassOptions } from './passes'
 import { pixelBytes } from './tensors'
 
@@ -43,9 +44,17 @@ async function refuseToReplace(out: string, names: readonly string[]): Promise<v
       )
 }
 
+const encoding: Computation<'latents' | 'indices'> = {
+  name: 'encode',
+  compute: (model, x) => {
+    const latents = model.encode(x) // [N, H, W, L]
+    return { latents, indices: model.nearest(latents).indices }
+  },
+}
+
 /** Writes tokens and latents of every image of the pack; the file appears when it is whole. */
 export async function encodeImages(
-  model: VqModel,
+  { model, forward }: { model: VqModel; forward: Forward },
   pack: PackReader,
   out: string,
   { step, ...options }: PassOptions & { step: number },
@@ -67,22 +76,16 @@ export async function encodeImages(
   })
   try {
     let pending: Promise<void> = Promise.resolve()
-    const visit = (x: tf.Tensor4D): void => {
-      const z = model.encode(x) // [N, H, W, L]
-      const tokens = withinBooks(model.nearest(z).indices.dataSync() as Int32Array, model)
-      const latents = z.dataSync() as Float32Array
+    const visit = ({ latents, indices }: Numbers<'latents' | 'indices'>): void => {
+      const tokens = withinBooks(indices as Int32Array, model)
       pending = pending
         .then(() => writer.append('tokens', tokens))
-        .then(() => writer.append('latents', latents))
+        .then(() => writer.append('latents', latents as Float32Array))
       // Told by the `await` below; until then it must not count as unhandled.
       pending.catch(() => undefined)
     }
-    await forEachBatch(
-      pack,
-      Int32Array.from(files, (_, i) => i),
-      visit,
-      options,
-    )
+    const indices = Int32Array.from(files, (_, i) => i)
+    await forEachBatch({ forward, pack, indices }, encoding, visit, options)
     await pending
     await writer.finish()
   } finally {
@@ -196,7 +199,9 @@ export async function decodeTokens(
     signal?.throwIfAborted()
     const part = names.slice(start, start + batch)
     const codes = tokens.subarray(start * perImage, (start + part.length) * perImage)
-    const pixels = tf.tidy(() => pixelBytes(model.decode(model.lookUp(tf.tensor1d(codes, 'int32')))))
+    const pixels = tf.tidy(() =>
+      pixelBytes(model.decode(model.lookUp(tf.tensor1d(codes, 'int32'))).dataSync()),
+    )
     const write = (name: string, i: number): Promise<void> =>
       writePicture(join(out, name), pixels.subarray(i * bytes, (i + 1) * bytes), imageSize, channelsIn)
     await Promise.all(part.map(write))

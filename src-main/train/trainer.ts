@@ -34,7 +34,7 @@ const allOf = (pack: PackReader): Int32Array => Int32Array.from({ length: pack.i
 export class Trainer {
   readonly #emit: Emit<TrainerContract>
   readonly #options: TrainerOptions
-  readonly #models = new ModelCache()
+  readonly #models = new ModelCache(() => this.#engine?.graphs)
   #engine: Engine | null = null
   #control: TrainControl | null = null
 
@@ -56,28 +56,31 @@ export class Trainer {
       resume: () => this.#running.resume(),
       stop: () => this.#running.stop(),
       evaluate: ({ runFolder, checkpoint, packed, split }, { signal }) =>
-        this.#look(runFolder, checkpoint, packed, async ({ model, config, state }, pack) => {
+        this.#look(runFolder, checkpoint, packed, async ({ model, forward, config, state }, pack) => {
           const indices = split === 'all' ? allOf(pack) : splitsOf(pack, config).validation
           const onProgress = this.#progress('Measuring')
           return {
             step: state.step,
-            validation: await evaluate(model, pack, indices, { onProgress, signal }),
+            validation: await evaluate({ model, forward }, pack, indices, { onProgress, signal }),
           }
         }),
       inspect: ({ runFolder, checkpoint, packed, split, nearest, out }, { signal }) =>
-        this.#look(runFolder, checkpoint, packed, async ({ model, config, state }, pack) => {
-          const indices = split === 'all' ? allOf(pack) : splitsOf(pack, config).train
+        this.#look(runFolder, checkpoint, packed, async (loaded, pack) => {
+          const indices = split === 'all' ? allOf(pack) : splitsOf(pack, loaded.config).train
           const onProgress = this.#progress('Looking at the codebook')
-          const result = await inspect(model, state, pack, indices, { split, nearest, onProgress, signal })
+          const result = await inspect(loaded, pack, indices, { split, nearest, onProgress, signal })
           await writeInspection(out, result)
-          return { step: state.step, images: indices.length }
+          return { step: loaded.state.step, images: indices.length }
         }),
       decodeCodes: ({ runFolder, checkpoint, indices }, { signal }) =>
         this.#models.use(runFolder, checkpoint, ({ model }) => decodeCodes(model, indices, signal)),
       encode: ({ runFolder, checkpoint, packed, out }, { signal }) =>
-        this.#look(runFolder, checkpoint, packed, async ({ model, state: { step } }, pack) => {
+        this.#look(runFolder, checkpoint, packed, async ({ model, forward, state: { step } }, pack) => {
           const onProgress = this.#progress('Encoding')
-          return { ...(await encodeImages(model, pack, out, { step, onProgress, signal })), step }
+          return {
+            ...(await encodeImages({ model, forward }, pack, out, { step, onProgress, signal })),
+            step,
+          }
         }),
       decode: ({ runFolder, checkpoint, tokens, out }, { signal }) =>
         this.#models.use(runFolder, checkpoint, async ({ model, state: { step } }) => {
