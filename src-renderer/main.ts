@@ -7,7 +7,7 @@ import { createApp } from 'vue'
 import { connect } from './api/client'
 import { splitHash, takeToken } from './api/token'
 import App from './App.vue'
-import { makeRouter } from './router'
+import { fetchPlaces, makeRouter } from './router'
 
 takeToken()
 // A fresh address pasted into this tab changes only what follows the #.
@@ -18,4 +18,6 @@ addEventListener('hashchange', () => {
 })
 
 connect()
-createApp(App).use(createPinia()).use(makeRouter()).mount('#app')
+const router = makeRouter()
+createApp(App).use(createPinia()).use(router).mount('#app')
+void router.isReady().then(() => fetchPlaces(router))

@@ -66,3 +66,12 @@ export function makeRouter(history = createWebHashHistory()): Router {
     ],
   })
 }
+
+/** Fetches the pages of all places, so that each opens at once, and also while the connection is lost. */
+export function fetchPlaces(router: Router): void {
+  for (const { components } of router.getRoutes()) {
+    const page = components?.['default']
+    // A page that can't be fetched now is asked for again when somebody goes there.
+    if (typeof page === 'function') (page as () => Promise<unknown>)().catch(() => undefined)
+  }
+}

@@ -23,6 +23,7 @@ import { transformOf } from './training'
 /** As many as the contract lets anybody ask for, so that one computation serves every question. */
 const nearestPerCode = 64
 const openInspections = 4
+const rememberedTargets = 16
 const readsAtOnce = 8
 
 export interface InspectTarget {
@@ -53,24 +54,33 @@ export interface InspectorParts {
 
 export class Inspector {
   readonly #running = new Map<string, StartedJob<void>>()
+  /** What was opened lately by its step: the result stays readable when training replaces the checkpoint. */
+  readonly #opened = new Map<string, Resolved>()
   readonly #read = new Map<string, Promise<Inspection>>()
   readonly #tiles = new TileCache()
 
   constructor(private readonly parts: InspectorParts) {}
 
-  /** Starts the computation where it is not cached, and names its job. */
-  async open(target: InspectTarget): Promise<{ jobId: string | null }> {
-    return { jobId: (await this.start(target))?.id ?? null }
+  /** Starts the computation where it is not cached, names its job, and the step that the checkpoint stands for. */
+  async open(target: InspectTarget): Promise<{ jobId: string | null; step: number }> {
+    const resolved = await this.#resolve(target)
+    const { step } = resolved
+    this.#opened.set(openedKey({ ...target, checkpoint: step }), resolved)
+    for (const old of [...this.#opened.keys()].slice(0, -rememberedTargets)) this.#opened.delete(old)
+    return { jobId: (await this.#compute(resolved, target.checkpoint))?.id ?? null, step }
   }
 
   /** The job that computes this target, or null when it is cached. */
   async start(target: InspectTarget): Promise<StartedJob<void> | null> {
-    const resolved = await this.#resolve(target)
+    return this.#compute(await this.#resolve(target), target.checkpoint)
+  }
+
+  async #compute(resolved: Resolved, ref: CheckpointRef): Promise<StartedJob<void> | null> {
     if (await isThere(resolved.folder)) return null
     const running = this.#running.get(resolved.folder)
     if (running) return running
     const { jobs } = this.parts
-    const notice = await damageNotice(resolved.runFolder, target.checkpoint)
+    const notice = await damageNotice(resolved.runFolder, ref)
     const title = notice === null ? 'Codebook' : `Codebook. ${notice}`
     const about = { kind: 'inspect', title, unit: 'images' } as const
     const job = jobs.start({ ...about, runId: resolved.runId, datasetId: resolved.dataset.id }, (context) =>
@@ -167,6 +177,8 @@ export class Inspector {
       ref === 'best' ? best : ref === 'last' ? last : step === ref,
     )
     if (!found) {
+      const opened = this.#opened.get(openedKey(target))
+      if (opened && (await isThere(opened.folder))) return opened
       // Says what is the matter: nothing there yet, no such step, or damage.
       await findCheckpoint(runFolder, ref)
       throw new GyreError('not-found', 'This checkpoint was replaced just now.', 'Try again.')
@@ -203,6 +215,10 @@ export class Inspector {
     for (const old of [...this.#read.keys()].slice(0, -openInspections)) this.#read.delete(old)
     return reading
   }
+}
+
+function openedKey({ runId, checkpoint, datasetId = '' }: InspectTarget): string {
+  return [runId, checkpoint, datasetId].join(' ')
 }
 
 async function isThere(folder: string): Promise<boolean> {

@@ -21,6 +21,11 @@ export const useInspectorStore = defineStore('inspector', () => {
   const phase = ref<'idle' | 'working' | 'ready' | 'cancelled' | 'failed'>('idle')
   const summary = shallowRef<CodebookSummary | null>(null)
   const error = shallowRef<unknown>(null)
+  /** The target by its step: while the run trains, `best` may mean another one by the next question. */
+  const shown = computed(
+    (): InspectionTarget | null =>
+      target.value && summary.value && { runId: target.value.runId, checkpoint: summary.value.step },
+  )
   const jobId = ref<string | null>(null)
   const selected = ref<number | null>(null)
   const job = computed((): Job | undefined => (jobId.value === null ? undefined : jobs.byId(jobId.value)))
@@ -49,7 +54,7 @@ export const useInspectorStore = defineStore('inspector', () => {
         if (ended.status === 'failed')
           throw new GyreError('internal', ended.message ?? 'The inspection failed.', ended.hint)
       }
-      const found = await client.inspector.summary(next)
+      const found = await client.inspector.summary({ ...next, checkpoint: opened.step })
       if (mine !== generation) return
       if (found === null) throw new GyreError('internal', 'The inspection left no result.', 'Open it again.')
       summary.value = found
@@ -70,5 +75,5 @@ export const useInspectorStore = defineStore('inspector', () => {
     selected.value = code !== null && code >= 0 && code < size ? code : null
   }
 
-  return { target, phase, summary, error, job, selected, open, cancel, select }
+  return { target, shown, phase, summary, error, job, selected, open, cancel, select }
 })

@@ -47,8 +47,9 @@ export const codebookSummary = z.object({
 export type CodebookSummary = z.infer<typeof codebookSummary>
 
 export const inspector = {
-  /** Starts the computation if it is not cached. */
-  open: call(target, z.object({ jobId: identifier.nullable() })),
+  /** Starts the computation if it is not cached. `step` is what the checkpoint stands for now: ask on with it, because
+   * `best` and `last` move on while the run trains. */
+  open: call(target, z.object({ jobId: identifier.nullable(), step: z.int() })),
   /** null until `open` is done. */
   summary: call(target, codebookSummary.nullable()),
   /** What each code decodes to when the whole token grid holds it: RGB pixels, `size`×`size` a code, in order. */

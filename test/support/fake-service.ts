@@ -40,6 +40,8 @@ export interface FakeService {
   open(): Promise<Transport>
   /** Lets running work go one step on. */
   tick(): void
+  /** Changes a run behind everybody's back; windows are told. */
+  setRun(run: RunFile): void
   /** Every call so far, as `topic.name`. */
   calls: string[]
 }
@@ -430,9 +432,13 @@ export function createFakeService(options: FakeOptions = {}): FakeService {
       },
     },
     inspector: {
-      open: () => ({ jobId: null }),
-      summary: ({ runId }) => {
-        const { config, step } = run(runId)
+      open: ({ runId, checkpoint }) => ({
+        jobId: null,
+        step: typeof checkpoint === 'number' ? checkpoint : run(runId).step,
+      }),
+      summary: ({ runId, checkpoint }) => {
+        const { config, step: newest } = run(runId)
+        const step = typeof checkpoint === 'number' ? checkpoint : newest
         const size = config.codebookSize
         const counts = Int32Array.from({ length: size }, (_, code) =>
           code % 4 === 3 ? 0 : Math.round(4000 / (1 + code * 0.2) + (code % 7)),
@@ -596,6 +602,7 @@ export function createFakeService(options: FakeOptions = {}): FakeService {
     uploaded,
     calls,
     tick,
+    setRun: (next) => void putRun(next),
     open: () => {
       const [near, far] = memoryPair()
       hub.attach(far)

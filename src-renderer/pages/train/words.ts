@@ -2,6 +2,7 @@
 import { usesEstimator, type RunConfig } from '#shared/config/index'
 import type { RunFile } from '#shared/contract/files'
 import { count } from '../../format'
+import { isActive } from '../../stores/run-status'
 import { valueWord } from '../design/words'
 
 /** PSNR of images in [−1, 1], in words; an empty string where there is none. */
@@ -16,6 +17,18 @@ export function methodWords(config: Pick<RunConfig, 'quantizer' | 'estimator'>):
   const known: Partial<Record<string, string>> = { rotation: 'rotation trick', ste: 'straight-through' }
   const words = known[estimator] ?? valueWord(estimator)
   return quantizer === 'vq' ? words : `${valueWord(quantizer)}, ${words}`
+}
+
+/** What an empty chart says: that values come, or that none did. */
+export function noValuesYet({ status }: Pick<RunFile, 'status'>): string {
+  return isActive(status) ? 'The first values come in a moment.' : 'Training ended before the first values.'
+}
+
+/** The same for the reconstructions. */
+export function noImagesYet({ status, config }: Pick<RunFile, 'status' | 'config'>): string {
+  return isActive(status)
+    ? `Reconstructions appear at the first evaluation, after ${count(config.evaluateEvery)} steps.`
+    : 'Training ended before the first evaluation.'
 }
 
 export interface Situation {

@@ -37,7 +37,7 @@ it('computes the codebook once, and then finds it', async () => {
   })
   const { jobId } = await client.inspector.open({ runId })
   await jobDone(client, jobId ?? '')
-  expect(await client.inspector.open({ runId })).toEqual({ jobId: null })
+  expect(await client.inspector.open({ runId })).toMatchObject({ jobId: null })
   const summary = await client.inspector.summary({ runId })
   expect(summary).toMatchObject({ runId, images: 19, vectors: 19 * 16, tokens: [4, 4], codebookSize: 16 })
   const counts = Array.from(summary?.counts ?? [])
@@ -71,6 +71,26 @@ it('shows what codes decode to, in the order asked', async () => {
   })
 })
 
+it('keeps what was opened readable when training has replaced its checkpoint', async () => {
+  const { step, jobId } = await client.inspector.open({ runId, checkpoint: 'last' })
+  if (jobId !== null) await jobDone(client, jobId)
+  const opened = { runId, checkpoint: step }
+  const before = await client.inspector.summary(opened)
+  expect(before?.step).toBe(8)
+  await client.runs.resume({ id: runId, steps: 28 })
+  await runWhen(client, runId, (run) => run.status === 'finished' && run.step === 28)
+  // A state that was neither among the newest nor the best is gone.
+  await rm(join(root, 'library', 'runs', runId, 'checkpoints', 'step-0000008'), {
+    recursive: true,
+    force: true,
+  })
+  expect(await client.inspector.summary(opened)).toEqual(before)
+  const code = before?.counts.findIndex((count) => count > 0) ?? -1
+  expect((await client.inspector.nearest({ ...opened, code, count: 3 })).length).toBeGreaterThan(0)
+  expect((await client.inspector.open({ runId, checkpoint: 'last' })).step).toBe(28)
+  await expect(client.inspector.open({ runId, checkpoint: 9 })).rejects.toMatchObject({ code: 'not-found' })
+})
+
 it('exports a model and hands its file out in pieces', async () => {
   const { exportId, folder, files } = await client.exports.safetensors({ runId })
   const pieces: Uint8Array[] = []
@@ -92,7 +112,7 @@ it('exports a model and hands its file out in pieces', async () => {
   const csv = await client.exports.metricsCsv({ runId })
   const [header = '', ...rows] = csv.trim().split('\r\n')
   expect(header.split(',').slice(0, 2)).toEqual(['kind', 'step'])
-  expect(rows.filter((row) => row.startsWith('evaluation,8,'))).toHaveLength(1)
+  expect(rows.filter((row) => row.startsWith('evaluation,28,'))).toHaveLength(1)
   expect(new Set(rows.map((row) => row.split(',').length))).toEqual(new Set([header.split(',').length]))
 })
 

@@ -110,3 +110,15 @@ describe('the frame', () => {
     await until(() => app?.text().includes('The disk is full.') === false, 'the message to go')
   })
 })
+
+describe('a place whose page can’t be fetched', () => {
+  it('says so', async () => {
+    app = await mountWindow('/data')
+    const { router } = app
+    router.removeRoute('runs')
+    const component = (): Promise<never> => Promise.reject(new Error('gone'))
+    router.addRoute({ path: '/runs', name: 'runs', component, meta: { title: 'Runs' } })
+    await router.push('/runs').catch(() => undefined)
+    await until(() => app?.text().includes('This place can’t be opened now.') === true, 'the message')
+  })
+})

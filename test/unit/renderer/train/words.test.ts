@@ -12,7 +12,13 @@ import {
   tableOf,
   type ChartView,
 } from '../../../../src-renderer/pages/train/train-charts'
-import { methodWords, psnrOf, situationOf } from '../../../../src-renderer/pages/train/words'
+import {
+  methodWords,
+  noImagesYet,
+  noValuesYet,
+  psnrOf,
+  situationOf,
+} from '../../../../src-renderer/pages/train/words'
 
 function run(change: Partial<RunFile>): RunFile {
   return {
@@ -22,7 +28,7 @@ function run(change: Partial<RunFile>): RunFile {
     notes: '',
     createdAt: '',
     updatedAt: '',
-    config: { ...defaultConfig, steps: 1000 },
+    config: { ...defaultConfig, steps: 1000, evaluateEvery: 100 },
     engineWish: 'auto',
     engine: null,
     dataset: { id: 'd', name: 'd', fingerprint: '', source: '', imageCount: 10 },
@@ -63,6 +69,16 @@ describe('situationOf', () => {
   it('asks for more steps past the end', () => {
     expect(situationOf(run({ status: 'finished', step: 1000 }), 1000)?.needsMoreSteps).toBe(true)
     expect(situationOf(run({ status: 'stopped', step: 400 }), 400)?.needsMoreSteps).toBe(false)
+  })
+})
+
+describe('an empty chart', () => {
+  it('promises values only while they can come', () => {
+    for (const status of runStatuses) {
+      const active = ['created', 'preparing', 'running', 'paused'].includes(status)
+      expect(noValuesYet(run({ status })).includes('come in a moment'), status).toBe(active)
+      expect(noImagesYet(run({ status })).includes('after 100 steps'), status).toBe(active)
+    }
   })
 })
 
