@@ -22,9 +22,9 @@ export interface MountedWindow {
   close(): void
 }
 
-/** Lets messages, renders and short pauses pass until `check` holds. */
+/** Lets messages, renders and short pauses pass until `check` holds; on a busy machine a page takes long to load. */
 export async function until(check: () => boolean, what: string): Promise<void> {
-  for (let round = 0; round < 200; round += 1) {
+  for (let round = 0; round < 4000; round += 1) {
     await flushPromises()
     if (check()) return
     await new Promise((resolve) => setTimeout(resolve, 10))
