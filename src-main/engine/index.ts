@@ -19,6 +19,7 @@ export type { EngineCheck } from './self-test'
 export { Compiler, type Trace, type Traced } from './compile/compiler'
 export { CannotCompile } from './compile/recorder'
 export type { Callable, NativeGraph, Values } from './compile/session'
+export { bfloat16Refusal } from './precision'
 export type { Engine, EngineId, EngineOptions, EngineStatus, InstallOptions } from './types'
 
 const noGpu = 'This version of Gyre has no GPU engine.'

@@ -1,10 +1,12 @@
 // What a design would cost before it is trained. Parameters and shapes are exact, the memory is an estimate whose
 // rule is written here, and the time is only ever one that was measured.
 import type { z } from 'zod'
+import type { EngineWish } from '#shared/contract/common'
 import type { DatasetFile } from '#shared/contract/files'
 import type { preflight } from '#shared/contract/runs'
 import { bookCount, checkConfig, holdsAllScores, type RunConfig } from '#shared/config/index'
 import { validationCount } from '#main/data/index'
+import { bfloat16Refusal } from '#main/engine/index'
 import { describeNetwork } from '#main/model/describe'
 import type { StepTimes } from './measured'
 
@@ -38,7 +40,7 @@ export function estimateMemory(config: RunConfig): number {
 
 /** @throws GyreError as `describeNetwork` does, when the configuration cannot be built at all */
 export async function preflightOf(
-  { config, dataset, engineId }: { config: RunConfig; dataset: DatasetFile; engineId: string },
+  { config, dataset, engineId }: { config: RunConfig; dataset: DatasetFile; engineId: EngineWish },
   times: StepTimes,
 ): Promise<Preflight> {
   const { layers, parameters, tokens } = describeNetwork(config)
@@ -54,6 +56,9 @@ export async function preflightOf(
       field: 'batchSize',
       message: `A batch of ${config.batchSize} is more than the ${trainImages} training images: images repeat within it.`,
     })
+  const imprecise = config.precision === 'bfloat16' && engineId !== 'auto' ? bfloat16Refusal(engineId) : null
+  if (imprecise !== null)
+    found.push({ field: 'precision', message: `${imprecise} The run would not start; choose float32.` })
   const small = Math.min(dataset.minWidth, dataset.minHeight)
   if (small < config.imageSize)
     found.push({

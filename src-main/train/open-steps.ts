@@ -1,7 +1,7 @@
 // Chooses how the steps of a run are taken: as compiled graphs where the engine runs graphs and the step fits into one,
 // else operation by operation, with the reason.
 import { GyreError } from '#shared/contract/errors'
-import { CannotCompile, Compiler, type NativeGraph } from '#main/engine/index'
+import { bfloat16Refusal, CannotCompile, Compiler, type EngineId, type NativeGraph } from '#main/engine/index'
 import type { Optimizer, VqModel } from '#main/model/index'
 import { compiledSteps, stepVariables } from './compiled-steps'
 import { compiledForward, eagerForward, type Forward } from './forward'
@@ -18,24 +18,21 @@ export interface OpenedSteps extends Steps {
 }
 
 interface StepsOptions {
-  engine: { graphs?: NativeGraph }
+  engine: { id: EngineId; graphs?: NativeGraph }
   execution?: Execution
 }
 
-/** Throws `unsupported` where the run asks for a precision that only compiled steps have. */
+/** Throws `unsupported` where the run asks for a precision that the engine or the processor does not have. */
 export function openSteps(
   model: VqModel,
   optimizer: Optimizer,
-  { engine: { graphs }, execution = 'compiled' }: StepsOptions,
+  { engine: { id, graphs }, execution = 'compiled' }: StepsOptions,
 ): OpenedSteps {
   const bfloat16 = model.config.precision === 'bfloat16'
+  const refusal = bfloat16 ? bfloat16Refusal(id) : null
+  if (refusal !== null)
+    throw new GyreError('unsupported', refusal, 'Set the precision to float32 and start the run again.')
   if (!graphs || execution === 'eager') {
-    if (bfloat16)
-      throw new GyreError(
-        'unsupported',
-        'This engine computes in float32 only.',
-        'Set the precision to float32, or train on TensorFlow.',
-      )
     return { ...eagerSteps(model, optimizer), forward: eagerForward(model), notCompiled: null }
   }
   const exact = execution === 'exact'

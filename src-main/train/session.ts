@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { hasCodebookLoss, totalCodes, type RunConfig } from '#shared/config/index'
 import type { CheckpointRef, ValidationMetrics } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
-import { schemaVersion, type EngineUsed, type EventRecord, type MetricsRecord } from '#shared/contract/files'
+import { schemaVersion, type EventRecord, type MetricsRecord } from '#shared/contract/files'
 import { sweepTemporaries } from '#main/data/atomic'
 import { createBatchSource, type BatchSource } from '#main/data/batches'
 import type { PackReader } from '#main/data/pack-reader'
-import type { NativeGraph } from '#main/engine/index'
+import type { Engine } from '#main/engine/index'
 import {
   createModel,
   createOptimizer,
@@ -43,7 +43,7 @@ export interface SessionOptions {
   packed: string
   /** Weights to start from where the run has no checkpoint of its own. */
   fromRun?: { runFolder: string; checkpoint: CheckpointRef } | undefined
-  engine: Pick<EngineUsed, 'id' | 'version'> & { graphs?: NativeGraph }
+  engine: Pick<Engine, 'id' | 'version' | 'graphs'>
   /** How steps run where the engine can run graphs; see `openSteps`. Compiled by default. */
   execution?: Execution
   onRecord: (record: MetricsRecord) => void

@@ -104,9 +104,13 @@ export class Trainer {
     this.#models.clear()
   }
 
-  get #engineUsed(): EngineUsed {
+  get #loaded(): Engine {
     if (!this.#engine) throw new GyreError('engine-unavailable', 'No engine is loaded yet.')
-    const { id, name, version, device, reason } = this.#engine
+    return this.#engine
+  }
+
+  get #engineUsed(): EngineUsed {
+    const { id, name, version, device, reason } = this.#loaded
     return { id, name, version, device, reason }
   }
 
@@ -136,7 +140,7 @@ export class Trainer {
   }
 
   async #train(input: TrainInput, signal: AbortSignal): Promise<TrainOutcome> {
-    const engine = this.#engineUsed
+    const engine = this.#loaded
     if (this.#control) throw new GyreError('busy', 'Another run is being trained.')
     const control = new TrainControl()
     this.#control = control
@@ -148,7 +152,7 @@ export class Trainer {
     try {
       session = await TrainSession.open({
         ...input,
-        engine: { ...engine, graphs: this.#engine?.graphs },
+        engine,
         execution: this.#options.execution,
         onRecord: (record) => this.#emit('trainer', 'onRecord', { runFolder, record }),
       })

@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { configSchema, type ConfigInput, type RunConfig } from '#shared/config/index'
-import { loadEngine, type Engine } from '#main/engine/index'
+import { bfloat16Refusal, loadEngine, type Engine } from '#main/engine/index'
 import { createModel, createOptimizer, createRandom, learningRateAt } from '#main/model/index'
 import { openSteps, type Execution } from '#main/train/open-steps'
 import type { StepResult } from '#main/train/steps'
@@ -167,4 +167,35 @@ it('a step that is not finite changes nothing, and the next ones go on', async (
   steps.close()
   optimizer.dispose()
   model.dispose()
+})
+
+describe('in bfloat16', () => {
+  const refusal = bfloat16Refusal('tensorflow-cpu')
+  if (refusal !== null) console.log(`skipped: ${refusal}`)
+
+  it.skipIf(refusal !== null)(
+    'a run learns as in float32, and starts within the format’s precision',
+    async () => {
+      for (const input of [{ estimator: 'rotation' }, cases.cnn ?? {}] as ConfigInput[]) {
+        const config = configOf(input)
+        const low = configOf({ ...input, precision: 'bfloat16' })
+        const [exact, mixed] = [await train(config, 'compiled', 60), await train(low, 'compiled', 60)]
+        const loss = ({ results }: Trained, at: number): number => results.at(at)?.figures.loss ?? Number.NaN
+        // 8 bits of significance, a handful of layers.
+        expect(Math.abs(loss(mixed, 0) / loss(exact, 0) - 1)).toBeLessThan(0.02)
+        expect(loss(mixed, 0)).not.toBe(loss(exact, 0))
+        const fallen = (trained: Trained): number => loss(trained, 0) - loss(trained, -1)
+        expect(fallen(mixed)).toBeGreaterThan(0.8 * fallen(exact))
+      }
+    },
+  )
+
+  it('is refused in a sentence where the engine has none', () => {
+    const config = configOf({ precision: 'bfloat16' })
+    const model = createModel(config, 1)
+    const optimizer = createOptimizer(config, model)
+    expect(() => openSteps(model, optimizer, { engine: { id: 'wasm' } })).toThrow('float32 only')
+    optimizer.dispose()
+    model.dispose()
+  })
 })
