@@ -1,5 +1,5 @@
 // Recordings on a small stand-in for the binding: what differs from step to step must be found, and named.
-import * as tf from '@tensorflow/tfjs-core'
+import type * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { CannotCompile, record, type NativeBackend, type Recording } from '#main/engine/compile/recorder'
 import { requireSame } from '#main/engine/compile/same-graph'
