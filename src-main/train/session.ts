@@ -132,7 +132,7 @@ export class TrainSession {
     if (found) await this.#continue(found, found.rejected)
     else await this.#start()
     this.#steps = openSteps(this.model, this.#optimizer, this.#options)
-    if (this.#steps.notCompiled) await this.event('started', this.#steps.notCompiled)
+    if (this.#steps.notCompiled) await this.event('eager', this.#steps.notCompiled)
   }
 
   get #opened(): OpenedSteps {

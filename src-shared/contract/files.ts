@@ -189,6 +189,8 @@ export const eventRecord = z.object({
     'diverged',
     'failed',
     'recovered',
+    /** Steps are not compiled although the engine could: the message says why. */
+    'eager',
   ]),
   message: z.string(),
 })

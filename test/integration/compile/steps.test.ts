@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { configSchema, type ConfigInput, type RunConfig } from '#shared/config/index'
-import { bfloat16Refusal, loadEngine, type Engine } from '#main/engine/index'
+import { bfloat16Refusal, loadEngine, type Engine, type NativeGraph } from '#main/engine/index'
 import { createModel, createOptimizer, createRandom, learningRateAt } from '#main/model/index'
 import { openSteps, type Execution } from '#main/train/open-steps'
 import type { StepResult } from '#main/train/steps'
@@ -198,4 +198,28 @@ describe('in bfloat16', () => {
     optimizer.dispose()
     model.dispose()
   })
+})
+
+it('what cannot be compiled is trained on operation by operation, with the reason', async () => {
+  const config = configOf({ estimator: 'rotation' })
+  const { graphs } = engine
+  if (!graphs) throw new Error('TensorFlow runs graphs.')
+  let programs = 0
+  const extend: NativeGraph['extend'] = (session, graph) => {
+    // The third is the step; the first two write and read the variables.
+    if (++programs > 2) throw new Error('Op type not registered: Strange')
+    graphs.extend(session, graph)
+  }
+  const model = createModel(config, config.seed)
+  const optimizer = createOptimizer(config, model)
+  const steps = openSteps(model, optimizer, { engine: { id: engine.id, graphs: { ...graphs, extend } } })
+  expect(steps.notCompiled).toMatch(/one operation at a time.*Op type not registered: Strange/)
+  const random = createRandom(11)
+  const learningRate = learningRateAt(config, 1)
+  const taken = await steps.take({ values: batchOf(config, 1), learningRate, t: 1, random, diagnose: false })
+  const [eager] = (await train(config, 'eager', 1)).results
+  expect(taken).toEqual(eager)
+  steps.close()
+  optimizer.dispose()
+  model.dispose()
 })
