@@ -52,11 +52,14 @@ function attributesOf({ attributes, outputs: [first], constant }: GraphNode): [s
 /** The name of a node in a GraphDef written with `prefix`, which keeps several of them in one session apart. */
 export const nodeName = (prefix: string, index: number): string => `${prefix}/n${index}`
 
-/** Named in full: TensorFlow's optimiser fuses only what it knows to be on a processor. */
-const device = '/job:localhost/replica:0/task:0/device:CPU:0'
+export interface Placement {
+  prefix: string
+  /** Where every node runs; null leaves it to TensorFlow. */
+  device: string | null
+}
 
 /** The bytes of a GraphDef with the nodes that `roots` need. */
-export function graphDef(graph: Graph, roots: readonly number[], prefix: string): Uint8Array {
+export function graphDef(graph: Graph, roots: readonly number[], { prefix, device }: Placement): Uint8Array {
   const message = new Message()
   const refName = ({ node, output }: Ref): string =>
     output === 0 ? nodeName(prefix, node) : `${nodeName(prefix, node)}:${output}`
@@ -65,7 +68,7 @@ export function graphDef(graph: Graph, roots: readonly number[], prefix: string)
     const definition = new Message().text(1, nodeName(prefix, index)).text(2, node.op)
     for (const input of node.inputs) definition.text(3, refName(input))
     for (const before of node.after ?? []) definition.text(3, `^${nodeName(prefix, before)}`)
-    definition.text(4, device)
+    if (device !== null) definition.text(4, device)
     for (const [key, value] of attributesOf(node))
       definition.message(5, new Message().text(1, key).message(2, value))
     message.message(1, definition)

@@ -5,8 +5,14 @@ import { graphDef, nodeName } from './graph-def'
 import { assignNode, variableHandle, type Program } from './program'
 import { Message } from './protobuf'
 
+/** The module that runs graphs, as an engine hands it out. */
+export interface NativeGraph extends GraphModule {
+  /** The device for every node, in full; null where TensorFlow chooses: it fuses only what it knows to be on a processor. */
+  device: string | null
+}
+
 /** What the native module offers. */
-export interface NativeGraph {
+export interface GraphModule {
   open(config: Uint8Array): unknown
   extend(session: unknown, graphDef: Uint8Array): void
   prepare(
@@ -66,7 +72,7 @@ export class GraphSession {
     // Each fetch is an `Identity` of its own: TensorFlow hands back neither a feed nor the same output twice.
     const outputs = [...fetches].map(([name, ref]) => [name, identity(graph, ref)] as const)
     const roots = [...outputs.map(([, node]) => node), ...targets, ...[...feeds.values()].map((f) => f.node)]
-    this.#native.extend(this.#session, graphDef(graph, roots, prefix))
+    this.#native.extend(this.#session, graphDef(graph, roots, { prefix, device: this.#native.device }))
     const names = [...feeds.keys()]
     const call = this.#native.prepare(
       this.#session,

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { constants, platform } from 'node:os'
 import { join } from 'node:path'
 import util from 'node:util'
-import type { NativeGraph } from '../compile/session'
+import type { GraphModule, NativeGraph } from '../compile/session'
 import { bindingFileName, graphFileName, quietFileName } from './binding-source'
 import { registerGather } from './gather'
 
@@ -13,6 +13,8 @@ import { registerGather } from './gather'
 const nodeRequire = createRequire(import.meta.url)
 
 export const tensorFlowBackendName = 'tensorflow'
+
+const processorDevice = '/job:localhost/replica:0/task:0/device:CPU:0'
 
 interface TensorFlowBinding {
   readonly TF_Version: string
@@ -63,6 +65,7 @@ export function startTensorFlow(folder: string): { graphs: NativeGraph; version:
       () => new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node-gpu'),
       3,
     )
-  const graphs = loadForGood(join(folder, graphFileName)) as NativeGraph
+  const module = loadForGood(join(folder, graphFileName)) as GraphModule
+  const graphs = { ...module, device: binding.isUsingGpuDevice() ? null : processorDevice }
   return { graphs, version: binding.TF_Version }
 }
