@@ -65,6 +65,15 @@ type Part = 'e' | 'q' | 'g' | 'h'
 /** Listens at both ends of the estimator during one step. Then `take` or `dispose`. */
 export class GradientProbe {
   readonly #held = new Map<Part, tf.Tensor2D>()
+  readonly #deaf: boolean
+
+  /**
+   * A deaf one takes the same paths and keeps nothing: gradients then add up in the same order whether somebody listens
+   * or not, and looking changes no bit.
+   */
+  constructor({ deaf = false } = {}) {
+    this.#deaf = deaf
+  }
 
   /** Encoder outputs [N, D] in the space of the search, on their way into the estimator and nowhere else. */
   input(e: tf.Tensor2D): tf.Tensor2D {
@@ -100,6 +109,7 @@ export class GradientProbe {
 
   /** A clone shares the values, so holding costs nothing. */
   #hold(part: Part, tensor: tf.Tensor2D): void {
+    if (this.#deaf) return
     this.#held.get(part)?.dispose()
     this.#held.set(part, tf.keep(tensor.clone()))
   }

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { effectiveCommitment, latentWidth, totalCodes, usesEstimatorNamed } from '#shared/config/quantizers'
 import type { RunConfig } from '#shared/config/schema'
 import type { GradientAt } from '#shared/quantize/index'
-import type { GradientProbe } from './diagnostics'
+import { GradientProbe } from './diagnostics'
 import { runLayers } from './layers'
 import { codeNumbers, type VqModel } from './model'
 import { meanSquaredError } from './ops'
@@ -179,7 +179,7 @@ export function computeStep(
   optimizer: Optimizer,
   config: RunConfig,
   { x, chosen, noise = {}, ...scalars }: StepInputs,
-  { probe, leaveAdam = false }: ComputeOptions = {},
+  { probe = new GradientProbe({ deaf: true }), leaveAdam = false }: ComputeOptions = {},
 ): ComputedStep {
   const probed = askDecoder(model, config, x)
   const [pass, gradients] = differentiate(model, config, x, { noise, probe, probed })

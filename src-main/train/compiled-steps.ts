@@ -1,7 +1,7 @@
 // Training steps as TensorFlow graphs. The variables live in the session from the first step on; `sync` brings them back.
-// A step that is looked at by the diagnostics is a graph of its own, so that the others pay nothing for it.
+// A step that is looked at by the diagnostics is the same graph with one more result; the others pay nothing for it.
 import * as tf from '@tensorflow/tfjs-core'
-import type { Callable, Compiler, Trace, Traced, Values } from '#main/engine/index'
+import type { Compiler, Trace, Traced, Values } from '#main/engine/index'
 import {
   computeStep,
   createRandom,
@@ -52,22 +52,20 @@ export function compiledSteps(
   const nameOf = namesOf(stepVariables(model, optimizer))
 
   /** Any batch at any step will do: recording changes no variable, and draws from a generator of its own. */
-  const trace =
-    (diagnose: boolean) =>
-    (round: 1 | 2): Trace => {
-      const shape = [config.batchSize, config.imageSize, config.imageSize, config.channelsIn] as const
-      const x = tf.randomUniform<tf.Rank.R4>([...shape], -1, 1, 'float32', round) // [N, S, S, C]
-      const step = { learningRate: config.learningRate / round, t: round, random: createRandom(round) }
-      const inputs = stepInputs(model, optimizer, x, step)
-      return { feeds: feedsOf(inputs), compute: () => traced(inputs, diagnose) }
-    }
+  const trace = (round: 1 | 2): Trace => {
+    const shape = [config.batchSize, config.imageSize, config.imageSize, config.channelsIn] as const
+    const x = tf.randomUniform<tf.Rank.R4>([...shape], -1, 1, 'float32', round) // [N, S, S, C]
+    const step = { learningRate: config.learningRate / round, t: round, random: createRandom(round) }
+    const inputs = stepInputs(model, optimizer, x, step)
+    return { feeds: feedsOf(inputs), compute: () => traced(inputs) }
+  }
 
-  function traced(inputs: StepInputs, diagnose: boolean): Traced {
-    const probe = diagnose ? new GradientProbe() : undefined
+  function traced(inputs: StepInputs): Traced {
+    const probe = new GradientProbe()
     const options = { probe, leaveAdam: !exact }
     const { output, assignments, adam } = computeStep(model, optimizer, config, inputs, options)
-    const products = probe?.products()
-    probe?.dispose()
+    const products = probe.products()
+    probe.dispose()
     const outputs: Record<string, tf.Tensor | undefined> = { ...output, products: products ?? undefined }
     return {
       outputs: new Map(
@@ -92,13 +90,12 @@ export function compiledSteps(
     }
   }
 
-  const compile = (diagnose: boolean): Callable => compiler.compile(trace(diagnose), { bfloat16 })
-  const plain = compile(false)
-  let looking: Callable | null = null
+  const looking = compiler.compile(trace, { bfloat16 })
+  const plain = looking.without('products')
 
   return {
     take: ({ values, learningRate, t, random, diagnose }) => {
-      const run = diagnose ? (looking ??= compile(true)) : plain
+      const run = diagnose ? looking : plain
       // These tensors never reach the device: what they were made of is what is read.
       const given = new Map<string, Values>()
       tf.tidy(() => {

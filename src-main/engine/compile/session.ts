@@ -1,6 +1,6 @@
 // A TensorFlow session in this thread: programs that share variables, run one after the other. The native module lies
 // with the installed engine; see `resources/native/gyre_graph.cpp`.
-import { dataTypes, type Graph, type Ref, append, typeAttribute } from './graph'
+import { append, dataTypes, nodeAt, typeAttribute, type Graph, type Ref } from './graph'
 import { graphDef, nodeName } from './graph-def'
 import { assignNode, variableHandle, type Program } from './program'
 import { Message } from './protobuf'
@@ -37,7 +37,11 @@ export interface Fetched {
 }
 
 /** A program that is ready to run. Inputs go by the names of its feeds, results by those of its fetches. */
-export type Callable = (inputs: ReadonlyMap<string, Values>) => Map<string, Fetched>
+export interface Callable {
+  (inputs: ReadonlyMap<string, Values>): Map<string, Fetched>
+  /** The same program without one of its results, and without what is computed for that alone. */
+  without(fetch: string): Callable
+}
 
 function valuesOf(dtype: number, bytes: ArrayBuffer): Values {
   if (dtype === dataTypes.float32) return new Float32Array(bytes)
@@ -73,30 +77,32 @@ export class GraphSession {
     const outputs = [...fetches].map(([name, ref]) => [name, identity(graph, ref)] as const)
     const roots = [...outputs.map(([, node]) => node), ...targets, ...[...feeds.values()].map((f) => f.node)]
     this.#native.extend(this.#session, graphDef(graph, roots, { prefix, device: this.#native.device }))
-    const names = [...feeds.keys()]
-    const call = this.#native.prepare(
-      this.#session,
-      [...feeds.values()].map(({ node }) => {
-        const type = graph.nodes[node]?.outputs[0]
-        return [nodeName(prefix, node), type?.dtype ?? 0, type?.shape ?? []]
-      }),
-      outputs.map(([, node]) => nodeName(prefix, node)),
-      targets.map((node) => nodeName(prefix, node)),
-    )
-    return (inputs) => {
-      const values = names.map((name) => {
-        const given = inputs.get(name)
-        if (!given) throw new RangeError(`The program needs the input “${name}”.`)
-        return given
-      })
-      const results = this.#native.run(this.#session, call, values)
-      return new Map(
-        results.map(([dtype, shape, bytes], i) => [
-          outputs[i]?.[0] ?? '',
-          { values: valuesOf(dtype, bytes), shape },
-        ]),
+    const fed = [...feeds].map(([name, { node }]) => ({ name, node, type: nodeAt(graph, node).outputs[0] }))
+    const prepare = (fetched: typeof outputs): Callable => {
+      const call = this.#native.prepare(
+        this.#session,
+        fed.map(({ node, type }) => [nodeName(prefix, node), type?.dtype ?? 0, type?.shape ?? []]),
+        fetched.map(([, node]) => nodeName(prefix, node)),
+        targets.map((node) => nodeName(prefix, node)),
       )
+      const run = (inputs: ReadonlyMap<string, Values>): Map<string, Fetched> => {
+        const values = fed.map(({ name }) => {
+          const given = inputs.get(name)
+          if (!given) throw new RangeError(`The program needs the input “${name}”.`)
+          return given
+        })
+        const results = this.#native.run(this.#session, call, values)
+        return new Map(
+          results.map(([dtype, shape, bytes], i) => [
+            fetched[i]?.[0] ?? '',
+            { values: valuesOf(dtype, bytes), shape },
+          ]),
+        )
+      }
+      const without = (fetch: string): Callable => prepare(fetched.filter(([name]) => name !== fetch))
+      return Object.assign(run, { without })
     }
+    return prepare(outputs)
   }
 
   /** Programs that write all variables of these shapes from feeds, and that read them all. */
