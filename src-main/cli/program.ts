@@ -1,6 +1,7 @@
 // The `gyre` command: its sub-commands, their help, and how they end. Each command lives in its own file under
 // `commands/` and registers itself here; everything they do goes through the service.
 import { Command } from 'commander'
+import { addBench } from './commands/bench'
 import { addDecode, addEncode, addExport } from './commands/codes'
 import { addEngine } from './commands/engine'
 import { addInspect } from './commands/inspect'
@@ -59,6 +60,7 @@ export function createProgram(
     addDecode,
     addExport,
     addVerify,
+    addBench,
     addEngine,
     addServe,
   ]

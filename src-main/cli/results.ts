@@ -1,5 +1,6 @@
 // What each command prints with `--json`, as schemas: the documented, stable shape (docs/cli.md).
 import { z } from 'zod'
+import { stepBench } from '#shared/contract/bench'
 import { validationMetrics } from '#shared/contract/common'
 import { engineStatus } from '#shared/contract/app'
 import { verification } from '#shared/contract/verify'
@@ -69,3 +70,6 @@ export const engineTestResult = z.object({
 
 /** `engine` is its id. */
 export const verifyResult = verification.extend({ engine: z.string() })
+
+/** `engine` is its id. */
+export const stepBenchResult = stepBench.extend({ engine: z.string() })

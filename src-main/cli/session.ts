@@ -1,7 +1,7 @@
 // One command's life with a service: opened with progress on stderr, interrupted in an orderly way, always closed.
 import type { CheckpointRef } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
-import { browserHost, createService, type Service } from '#main/service/index'
+import { browserHost, createService, processHost, type Service } from '#main/service/index'
 import { exitCodes } from './errors'
 import type { Output } from './output'
 import { progressTo } from './progress'
@@ -32,7 +32,7 @@ const echoMs = 500
 export async function withService<T>(
   surroundings: Surroundings,
   work: (session: Session) => Promise<T>,
-  shown: { evaluations?: boolean } = {},
+  how: { evaluations?: boolean; ownProcess?: boolean } = {},
 ): Promise<T> {
   const { libraryPath, trainerEntry, version, output } = surroundings
   const controller = new AbortController()
@@ -54,10 +54,18 @@ export async function withService<T>(
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
   try {
-    const service = await createService({ libraryPath, trainerEntry, version, host: browserHost })
+    // A process of the trainer's own is for measuring its memory: nothing else may count.
+    const trainerHost = how.ownProcess === true ? processHost(trainerEntry) : undefined
+    const service = await createService({
+      libraryPath,
+      trainerEntry,
+      trainerHost,
+      version,
+      host: browserHost,
+    })
     opened = service
     try {
-      service.bind(progressTo(output, shown))
+      service.bind(progressTo(output, how))
       return await work({ service, output, signal: controller.signal })
     } finally {
       await service.close()

@@ -4,6 +4,7 @@ import { isAbsolute } from 'node:path'
 import { GyreError } from '#shared/contract/errors'
 import type { GyreHandlers } from '#shared/contract/index'
 import type { EngineOptions } from '#main/engine/index'
+import { Bench } from './bench'
 import { Bus } from './bus'
 import { Datasets } from './datasets'
 import { bundledVectors, Engines } from './engines'
@@ -29,6 +30,7 @@ import { watchRuns } from './watch-runs'
 export { gyreHome } from '#main/engine/home'
 export { browserHost, type HostAdapter } from './host'
 export type { SetAside } from './rewind'
+export { processHost } from './trainer-host'
 
 export interface ServiceOptions {
   /** Absolute path of the library. */
@@ -38,7 +40,7 @@ export interface ServiceOptions {
   host: HostAdapter
   engineOptions?: EngineOptions
   /** Where the trainer runs; a worker thread by default. */
-  trainerHost?: TrainerHost
+  trainerHost?: TrainerHost | undefined
   version?: string
 }
 
@@ -53,6 +55,7 @@ export interface Service {
   readonly inspector: Inspector
   readonly exports: Exports
   readonly engines: Engines
+  readonly bench: Bench
   readonly jobs: Jobs
   /** Adds a listener for events; returns the function that takes it away. */
   bind: Bus['bind']
@@ -75,6 +78,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const times = new StepTimes(layout.measuredFile)
   const trainerHost = options.trainerHost ?? threadHost(options.trainerEntry)
   const engines = new Engines(jobs, engineOptions, trainerHost, bundledVectors(options.trainerEntry))
+  const bench = new Bench(jobs, trainerHost)
   const trainers = new TrainerClient(trainerHost, (wish) => engines.choose(wish))
   const training = new Training({ bus, datasets, jobs, trainers, times, host })
   const runs = new Runs(store, datasets, training)
@@ -97,7 +101,20 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     await trainers.close()
   }
   return {
-    ...{ handlers, layout, datasets, runs, store, training, operations, inspector, exports, engines, jobs },
+    ...{
+      handlers,
+      layout,
+      datasets,
+      runs,
+      store,
+      training,
+      operations,
+      inspector,
+      exports,
+      engines,
+      bench,
+      jobs,
+    },
     bind: (emit, isAttached) => bus.bind(emit, isAttached),
     close: () => (closing ??= close()),
   }

@@ -1,4 +1,6 @@
-// Where the trainer runs. Today a worker thread; a child process fits behind the same three members.
+// Where the trainer runs: in a worker thread, or in a process of its own. Whoever starts it can't tell which.
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { GyreError } from '#shared/contract/errors'
 import { nodePortTransport, type Transport } from '#shared/rpc/index'
@@ -57,6 +59,45 @@ export function threadHost(entry: string | URL): TrainerHost {
         kill: async () => {
           killed = true
           await worker.terminate()
+        },
+      }
+    },
+  }
+}
+
+/**
+ * Runs the built trainer in a process of its own (Node's; Electron's main process can't start one like this): its memory
+ * is its own, and it ends when this process ends.
+ */
+export function processHost(entry: string | URL): TrainerHost {
+  return {
+    start: () => {
+      const child = fork(typeof entry === 'string' ? entry : fileURLToPath(entry), [], {
+        serialization: 'advanced',
+        stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      })
+      child.stdout?.on('data', (chunk: Buffer) => process.stderr.write(chunk))
+      let failure: TrainerCrash | null = null
+      let killed = false
+      const ended = new Promise<TrainerCrash | null>((resolve) => {
+        child.on('error', (error) => (failure = describeCrash(error)))
+        child.on('close', (code, signal) => {
+          if (killed) resolve(null)
+          else resolve(failure ?? (code === 0 ? null : describeCrash(signal ?? `exit code ${code ?? ''}`)))
+        })
+      })
+      return {
+        transport: nodePortTransport({
+          // A killed child takes no more messages; the calls under way end as disconnected.
+          postMessage: (message) => void child.send(message as object, () => undefined),
+          on: (type: string, listener: (message: unknown) => void) =>
+            child.on(type === 'message' ? 'message' : 'disconnect', listener),
+        }),
+        ended,
+        kill: async () => {
+          killed = true
+          child.kill('SIGKILL')
+          await ended
         },
       }
     },

@@ -16,6 +16,7 @@ import type { Execution } from './open-steps'
 import { ModelCache } from './model-cache'
 import { openImages, splitsOf } from './run-folder'
 import { TrainSession } from './session'
+import { StepTimer } from './step-timer'
 import { decodeCodes } from './tiles'
 import { decodeTokens, encodeImages } from './tokens'
 import { verify } from './verify/index'
@@ -35,6 +36,7 @@ export class Trainer {
   readonly #emit: Emit<TrainerContract>
   readonly #options: TrainerOptions
   readonly #models = new ModelCache(() => this.#engine?.graphs)
+  readonly #timer = new StepTimer()
   #engine: Engine | null = null
   #control: TrainControl | null = null
 
@@ -91,6 +93,11 @@ export class Trainer {
         if (!this.#engine) throw new GyreError('engine-unavailable', 'No engine is loaded yet.')
         return verify(kind, file)
       },
+      bench: ({ steps, ...work }, { signal }) => {
+        if (!this.#engine) throw new GyreError('engine-unavailable', 'No engine is loaded yet.')
+        if (this.#control) throw new GyreError('busy', 'A run is being trained.')
+        return this.#timer.run(work, steps, this.#engine, signal)
+      },
       memory: () => {
         const { numTensors, numBytes } = tf.memory()
         return { tensors: numTensors, bytes: numBytes }
@@ -101,6 +108,7 @@ export class Trainer {
   /** Lets a run under way save itself and end. */
   async close(): Promise<void> {
     await this.#control?.stop()
+    await this.#timer.close()
     this.#models.clear()
   }
 

@@ -44,7 +44,7 @@ export type ValidationMetrics = z.infer<typeof validationMetrics>
 /** Long work that outlives the page that asked for it. */
 export const job = z.object({
   id: identifier,
-  kind: z.enum(['import', 'prepare', 'train', 'inspect', 'export', 'engine-install']),
+  kind: z.enum(['import', 'prepare', 'train', 'inspect', 'export', 'engine-install', 'bench']),
   title: z.string(),
   /** What is happening now, in words. */
   phase: z.string(),

@@ -1,6 +1,8 @@
 // The contract between the service and the trainer (a worker thread or a process): the same RPC over a
 // worker port. Paths are absolute and were resolved by the service; only plain data crosses.
 import { z } from 'zod'
+import { configSchema } from '../config/schema'
+import { stepKind, timedSteps } from './bench'
 import { bytes, checkpointRef, engineWish, validationMetrics } from './common'
 import { call, event } from './define'
 import { engineUsed, metricsRecord, runStatuses } from './files'
@@ -71,6 +73,14 @@ export const trainerContract = {
     ),
     /** Runs the reference vectors of a file on the loaded engine. */
     verify: call(z.object({ kind: vectorKind, file: z.string() }), verification),
+    /**
+     * Takes and times training steps, going on from the last call if it asked for the same. Throws `unsupported` where
+     * the loaded engine does not take them in this way.
+     */
+    bench: call(
+      z.object({ config: configSchema, packed, kind: stepKind, steps: z.int().min(1).max(10_000) }),
+      timedSteps,
+    ),
     /** Tensors alive, for the status bar and the leak test. */
     memory: call(z.void(), z.object({ tensors: z.int(), bytes: z.number() })),
     onRecord: event(z.object({ runFolder: z.string(), record: metricsRecord })),

@@ -14,7 +14,8 @@ import {
   GradientProbe,
 } from '#main/model/index'
 import { recordInterval } from '#main/train/records'
-import { median, report } from './report'
+import { median } from '#shared/median'
+import { report } from './report'
 
 const pairs = Number(process.env.GYRE_BENCH_ROUNDS ?? 40)
 const quick = presets.find(({ id }) => id === 'quick-look')?.config ?? {}

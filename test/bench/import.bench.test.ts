@@ -7,7 +7,8 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Transform } from '#shared/contract/common'
 import { createBatchSource, importDataset, openPack, packDataset, sampleFolder } from '#main/data/index'
-import { median, report } from './report'
+import { median } from '#shared/median'
+import { report } from './report'
 
 const rounds = Number(process.env.GYRE_BENCH_ROUNDS ?? 5)
 const photographs = Number(process.env.GYRE_BENCH_PHOTOGRAPHS ?? 40)

@@ -3,13 +3,6 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const high = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 === 1 ? high : (high + (sorted[middle - 1] ?? Number.NaN)) / 2
-}
-
 export async function report(name: string, figures: Record<string, unknown>): Promise<void> {
   const machine = { cpu: cpus()[0]?.model.trim(), cores: cpus().length, node: process.version }
   const text = JSON.stringify({ name, machine, ...figures }, null, 2)

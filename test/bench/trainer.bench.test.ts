@@ -13,7 +13,8 @@ import { createModel, createOptimizer, createRandom, createTrainStep, disposeOut
 import { TrainControl } from '#main/train/control'
 import { runLoop } from '#main/train/loop'
 import { TrainSession } from '#main/train/session'
-import { median, report } from './report'
+import { median } from '#shared/median'
+import { report } from './report'
 
 const rounds = Number(process.env.GYRE_BENCH_ROUNDS ?? 12)
 const stepsPerRound = 10

@@ -1,5 +1,6 @@
 // From a field's gradients to arrows and to numbers that compare each estimator with the gradient without a
 // quantizer. Pure.
+import { median } from '#shared/median'
 import { arrowPath, toPixels, type PanelScale } from './drawing'
 import { angleBetween, lengthOf, plus, rowOf } from './plane'
 
@@ -58,11 +59,4 @@ export function agreement(gradients: Float32Array, exact: Float32Array): Agreeme
     uphill: angles.length === 0 ? Number.NaN : angles.filter((angle) => angle > 90).length / angles.length,
     medianScale: median(scales),
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  const upper = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
 }

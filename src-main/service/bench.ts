@@ -1,0 +1,130 @@
+// Measures training steps on this machine: eager, compiled, compiled in bfloat16 and as a run takes them, each in a
+// trainer of its own, in turn, so that what else the machine does falls on all of them.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { StepBench, StepKind, TimedSteps } from '#shared/contract/bench'
+import type { EngineWish } from '#shared/contract/common'
+import { GyreError } from '#shared/contract/errors'
+import type { EngineUsed } from '#shared/contract/files'
+import { trainerContract } from '#shared/contract/trainer'
+import type { RunConfig } from '#shared/config/index'
+import { median } from '#shared/median'
+import { createClient } from '#shared/rpc/index'
+import { writeNoisePack } from '#main/data/index'
+import type { JobContext, Jobs, StartedJob } from './jobs'
+import type { Trainer } from './trainer-client'
+import type { TrainerHost, TrainerProcess } from './trainer-host'
+import { transformOf } from './training'
+
+export interface StepBenchOptions {
+  config: RunConfig
+  engine: EngineWish
+  /** Steps to time of each kind. */
+  steps: number
+}
+
+/** In the order in which they take turns. */
+const kinds: readonly StepKind[] = ['usual', 'eager', 'compiled', 'compiledBf16']
+/** One after the other, before it is the next one's turn. */
+const stepsPerTurn = 5
+/** Untimed: kernels and memory are set up in the first ones. */
+const warmUpSteps = 3
+/** So many that they are not all read from one place. */
+const noiseImages = 1024
+
+interface Side {
+  process: TrainerProcess
+  trainer: Trainer
+  /** Why it takes no steps in this way. */
+  reason: string | null
+  taken: TimedSteps[]
+}
+
+export class Bench {
+  constructor(
+    private readonly jobs: Jobs,
+    private readonly host: TrainerHost,
+  ) {}
+
+  /** Throws `engine-unavailable` where the engine can't run here. */
+  step(options: StepBenchOptions): StartedJob<StepBench & { engine: EngineUsed }> {
+    return this.jobs.start({ kind: 'bench', title: 'Measuring training steps', unit: 'steps' }, (job) =>
+      this.#measure(options, job),
+    )
+  }
+
+  async #measure(
+    { config, engine: wish, steps }: StepBenchOptions,
+    job: JobContext,
+  ): Promise<StepBench & { engine: EngineUsed }> {
+    const folder = await mkdtemp(join(tmpdir(), 'gyre-step-bench-'))
+    const sides = new Map<StepKind, Side>()
+    const stop = (): void => {
+      for (const { process } of sides.values()) void process.kill()
+    }
+    job.signal.addEventListener('abort', stop, { once: true })
+    try {
+      const packed = await writeNoisePack(join(folder, 'pack'), noiseImages, transformOf(config))
+      const rounds = Math.ceil(steps / stepsPerTurn)
+      const total = (1 + rounds) * kinds.length
+      let turns = 0
+      let engine: EngineUsed | null = null
+      const turn = async (kind: StepKind, count: number, side: Side): Promise<void> => {
+        job.signal.throwIfAborted()
+        const taken = await side.trainer.bench({ config, packed, kind, steps: count })
+        side.taken.push(taken)
+        turns++
+        job.update({ phase: 'Measuring', done: turns, total, unit: 'turns' })
+      }
+      for (const kind of kinds) {
+        job.signal.throwIfAborted()
+        const process = this.host.start()
+        const { trainer } = createClient(trainerContract, process.transport)
+        const side: Side = { process, trainer, reason: null, taken: [] }
+        sides.set(kind, side)
+        engine = await trainer.load({ engine: wish })
+        await turn(kind, warmUpSteps, side).catch((error: unknown) => {
+          if (!(error instanceof GyreError) || error.code !== 'unsupported') throw error
+          side.reason = error.message
+        })
+      }
+      for (let round = 0; round < rounds; round++)
+        for (const [kind, side] of sides) if (side.reason === null) await turn(kind, stepsPerTurn, side)
+      if (!engine) throw new GyreError('engine-unavailable', 'No engine was measured.')
+      return { engine, ...summary(sides) }
+    } catch (error) {
+      job.signal.throwIfAborted()
+      throw await explain(sides, error)
+    } finally {
+      job.signal.removeEventListener('abort', stop)
+      for (const { process } of sides.values()) await process.kill()
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+/** A lost connection means that a trainer died: its reason. */
+async function explain(sides: ReadonlyMap<StepKind, Side>, error: unknown): Promise<unknown> {
+  if (!(error instanceof GyreError) || error.code !== 'disconnected') return error
+  return (await Promise.race([...sides.values()].map(({ process }) => process.ended))) ?? error
+}
+
+function summary(sides: ReadonlyMap<StepKind, Side>): StepBench {
+  const timed = (kind: StepKind): TimedSteps[] => sides.get(kind)?.taken.slice(1) ?? []
+  const medianOf = (kind: StepKind): number => median(timed(kind).flatMap(({ stepMs }) => stepMs))
+  const reasonOf = (kind: StepKind): string | null => sides.get(kind)?.reason ?? null
+  const reasons = (['compiled', 'compiledBf16'] as const).flatMap((kind) => {
+    const reason = reasonOf(kind)
+    return reason === null ? [] : [[`${kind}Ms`, reason] as const]
+  })
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
+  return {
+    eagerMs: medianOf('eager'),
+    compiledMs: reasonOf('compiled') === null ? medianOf('compiled') : null,
+    compiledBf16Ms: reasonOf('compiledBf16') === null ? medianOf('compiledBf16') : null,
+    dataWaitFraction: median(timed('usual').map(({ stepMs, waitMs }) => sum(waitMs) / sum(stepMs))),
+    peakRssBytes: Math.max(...timed('usual').map((taken) => taken.peakRssBytes)),
+    reasons: Object.fromEntries(reasons),
+  }
+}
