@@ -8,7 +8,13 @@ import { promisify } from 'node:util'
 const execute = promisify(execFile)
 const cache = resolve(import.meta.dirname, '../../.cache/python')
 
-export type Python = { run: (args: string[]) => Promise<string> } | { missing: string }
+export interface InstalledPython {
+  command: string
+  env: NodeJS.ProcessEnv
+  run: (args: string[]) => Promise<string>
+}
+
+export type Python = InstalledPython | { missing: string }
 
 /** A Python that can import `packages`, or the reason why there is none. */
 export async function pythonWith(packages: string[]): Promise<Python> {
@@ -23,7 +29,7 @@ export async function pythonWith(packages: string[]): Promise<Python> {
       await run([...pip, ...packages])
     }
     await run(['-c', packages.map((name) => `import ${name.replaceAll('-', '_')}`).join('; ')])
-    return { run }
+    return { command: 'python3', env, run }
   } catch (error) {
     const reason =
       error instanceof Error ? (error.message.split('\n').at(-2) ?? error.message) : String(error)
