@@ -135,20 +135,3 @@ export function sections(runs: Runs): Record<string, string> {
     curves: together(curves),
   }
 }
-
-/** Puts each section between `<!-- name -->` and `<!-- /name -->`; a marker that is missing is an error. */
-export function intoPage(page: string, texts: Readonly<Record<string, string>>): string {
-  let result = page
-  for (const [name, text] of Object.entries(texts)) {
-    const [before, rest] = splitAt(result, `<!-- ${name} -->`)
-    const [, after] = splitAt(rest, `<!-- /${name} -->`)
-    result = `${before}<!-- ${name} -->\n\n${text}\n\n<!-- /${name} -->${after}`
-  }
-  return result
-}
-
-function splitAt(text: string, marker: string): [string, string] {
-  const at = text.indexOf(marker)
-  if (at < 0) throw new Error(`The page has no marker ${marker}.`)
-  return [text.slice(0, at), text.slice(at + marker.length)]
-}

@@ -1,8 +1,9 @@
 // From raw figures to the page's tables: ratios, targets over several runs, and what is missing.
 import { describe, expect, it } from 'vitest'
 import { defaultConfig } from '#shared/config/index'
+import { intoPage } from '../../../resources/scripts/markers.mjs'
 import type { Measured, Missing } from '../../bench/speed/interleave'
-import { intoPage, sections } from '../../bench/speed/page'
+import { sections } from '../../bench/speed/page'
 import type { RawFile } from '../../bench/speed/raw'
 import { targetsOf } from '../../bench/speed/targets'
 

@@ -1,0 +1,1 @@
+export function intoPage(page: string, texts: Readonly<Record<string, string>>): string
