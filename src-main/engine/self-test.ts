@@ -1,13 +1,7 @@
 // A short examination of a running engine: what training rests on (convolution and its gradients, matrix product,
 // sums by segment), compared with the same sums written out here in float64.
 import type * as TensorFlowCore from '@tensorflow/tfjs-core'
-
-export interface EngineCheck {
-  name: string
-  /** max |engine − expected| / max |expected| over the tensor. */
-  error: number
-  pass: boolean
-}
+import type { EngineCheck } from '#shared/contract/common'
 
 /** Above this, an engine computes wrongly: float32 sums of this length stay two orders of magnitude below. */
 const errorLimit = 1e-4
@@ -64,7 +58,10 @@ function difference(found: ArrayLike<number>, expected: Float64Array): number {
   return worst / largest
 }
 
-/** Runs the examination on tfjs's active backend. Leaves no tensor behind. */
+/**
+ * Runs the examination on tfjs's active backend. An error is max |engine − expected| / max |expected| over the tensor.
+ * Leaves no tensor behind.
+ */
 export function examine(tf: typeof TensorFlowCore): EngineCheck[] {
   const { batch, side, filter, stride, from, to } = sizes
   return tf.tidy(() => {

@@ -3,6 +3,7 @@ import type * as TensorFlowCore from '@tensorflow/tfjs-core'
 import type { EngineStatus } from '#shared/contract/app'
 import type { NativeGraph } from './compile/session'
 import type { engineIds } from '#shared/contract/common'
+import type { NvidiaDriver } from './tensorflow/nvidia-driver'
 
 export type EngineId = (typeof engineIds)[number]
 
@@ -38,15 +39,25 @@ export interface EngineOptions {
   home?: string
   /** Folder with the binding compiled beforehand: a packaged app ships it, because a desktop has no compiler. */
   prebuiltBinding?: string
+  /** Looks for NVIDIA's driver and cards; for tests. */
+  nvidiaDriver?: () => Promise<NvidiaDriver | string>
+  /** Let WebGPU take a software adapter, for tests; by default as the variable `GYRE_SOFTWARE_GPU` says. */
+  softwareGpu?: boolean
   /** Folder of the .wasm files; found beside the npm package by default. */
   wasmFolder?: string
+}
+
+export interface RemoveOptions extends EngineOptions {
+  signal?: AbortSignal
+  /** This process has made sure that nothing in it computes on the engine. */
+  idleHere?: boolean
 }
 
 export interface InstallOptions extends EngineOptions {
   onProgress?: (progress: InstallProgress) => void
   signal?: AbortSignal
-  /** A wheel file that the person already has. */
-  wheelFile?: string
+  /** A folder with wheel files that the person already has, under their own names. */
+  wheelFolder?: string
   /** A package index to ask instead of the one that pip is set up for. */
   indexUrl?: string
 }

@@ -79,7 +79,7 @@ export class Bench {
       }
       for (const kind of kinds) {
         job.signal.throwIfAborted()
-        const process = this.host.start()
+        const process = this.host.start(wish)
         const { trainer } = createClient(trainerContract, process.transport)
         const side: Side = { process, trainer, reason: null, taken: [] }
         sides.set(kind, side)

@@ -22,7 +22,7 @@ import { Runs } from './runs'
 import { RunStore } from './run-store'
 import { SettingsStore } from './settings'
 import { TrainerClient } from './trainer-client'
-import { threadHost, type TrainerHost } from './trainer-host'
+import { defaultHost, type TrainerHost } from './trainer-host'
 import { Training } from './training'
 import { Uploads } from './uploads'
 import { watchRuns } from './watch-runs'
@@ -39,7 +39,7 @@ export interface ServiceOptions {
   trainerEntry: string | URL
   host: HostAdapter
   engineOptions?: EngineOptions
-  /** Where the trainer runs; a worker thread by default. */
+  /** Where the trainer runs; see `defaultHost`. */
   trainerHost?: TrainerHost | undefined
   version?: string
 }
@@ -76,10 +76,11 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const uploads = new Uploads(layout.uploads)
   const settings = new SettingsStore(layout.settingsFile, bus)
   const times = new StepTimes(layout.measuredFile)
-  const trainerHost = options.trainerHost ?? threadHost(options.trainerEntry)
-  const engines = new Engines(jobs, engineOptions, trainerHost, bundledVectors(options.trainerEntry))
+  const trainerHost = options.trainerHost ?? defaultHost(options.trainerEntry)
+  const vectors = bundledVectors(options.trainerEntry)
+  const trainers: TrainerClient = new TrainerClient(trainerHost, (wish) => engines.choose(wish))
+  const engines = new Engines(jobs, engineOptions, trainerHost, vectors, (id) => trainers.release(id))
   const bench = new Bench(jobs, trainerHost)
-  const trainers = new TrainerClient(trainerHost, (wish) => engines.choose(wish))
   const training = new Training({ bus, datasets, jobs, trainers, times, host })
   const runs = new Runs(store, datasets, training)
   const operations = new Operations({ store, runs, datasets, jobs, trainers })

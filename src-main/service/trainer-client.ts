@@ -17,8 +17,16 @@ interface Loaded {
   users: number
 }
 
+/** Errors after which an engine does not compute any more. */
+const failedEngine: ReadonlySet<string> = new Set(['engine-unavailable', 'out-of-memory'])
+
+interface Choice {
+  id: EngineWish
+  reason: string
+}
+
 /** Resolves a wish without loading anything. */
-export type ChooseEngine = (wish: EngineWish) => Promise<{ id: string; reason: string }>
+export type ChooseEngine = (wish: EngineWish) => Promise<Choice>
 
 export class TrainerClient {
   readonly #host: TrainerHost
@@ -59,11 +67,24 @@ export class TrainerClient {
     try {
       return await work(loaded.trainer, engine)
     } catch (error) {
+      // A graphics card that was lost, or whose memory is full, serves nobody any more: the next one starts afresh.
+      if (error instanceof GyreError && failedEngine.has(error.code)) await loaded.process.kill()
       throw await this.#explain(loaded, error)
     } finally {
       loaded.users -= 1
       if (loaded.users === 0) for (const wake of this.#idle.splice(0)) wake()
     }
+  }
+
+  /** Ends the trainer if its engine is `id`, so that nothing here holds that engine. Throws `busy` while it works. */
+  async release(id: string): Promise<void> {
+    await this.#turn
+    const loaded = this.#loaded
+    if (loaded?.engine.id !== id) return
+    if (loaded.users > 0)
+      throw new GyreError('busy', 'A run or an inspection is using this engine.', 'Stop it and try again.')
+    await loaded.process.kill()
+    if (this.#loaded === loaded) this.#loaded = null
   }
 
   /** Ends the trainer; calls under way reject. */
@@ -99,7 +120,7 @@ export class TrainerClient {
         return { loaded: present, engine: { ...present.engine, reason: choice.reason } }
       }
       if (!present) {
-        await this.#start(concrete)
+        await this.#start(choice)
         continue
       }
       if (present.users > 0)
@@ -112,11 +133,12 @@ export class TrainerClient {
     }
   }
 
-  async #start(wish: EngineWish): Promise<void> {
-    const process = this.#host.start()
+  /** Loads what was chosen, not the wish: the trainer might find another answer to it. */
+  async #start({ id, reason }: Choice): Promise<void> {
+    const process = this.#host.start(id)
     const client = createClient(trainerContract, process.transport)
     try {
-      const engine = await client.trainer.load({ engine: wish })
+      const engine = { ...(await client.trainer.load({ engine: id })), reason }
       const loaded: Loaded = { process, trainer: client.trainer, engine, users: 0 }
       this.#loaded = loaded
       void process.ended.then(() => {

@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import type { EngineWish } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
 import { nodePortTransport, type Transport } from '#shared/rpc/index'
 
@@ -16,6 +17,12 @@ export interface TrainerProcess {
 export class TrainerCrash extends GyreError {}
 
 export interface TrainerHost {
+  /** Starts a trainer, which will load `engine`. */
+  start(engine: EngineWish): TrainerProcess
+}
+
+/** A host that is the same for every engine. */
+interface OneHost extends TrainerHost {
   start(): TrainerProcess
 }
 
@@ -38,7 +45,7 @@ function describeCrash(error: unknown): TrainerCrash {
 }
 
 /** Runs the built trainer (dist/main/trainer.js) in a worker thread of this process. */
-export function threadHost(entry: string | URL): TrainerHost {
+export function threadHost(entry: string | URL): OneHost {
   return {
     start: () => {
       // Workers write through the parent's streams: stdout belongs to the command line's result alone.
@@ -69,11 +76,12 @@ export function threadHost(entry: string | URL): TrainerHost {
  * Runs the built trainer in a process of its own (Node's; Electron's main process can't start one like this): its memory
  * is its own, and it ends when this process ends.
  */
-export function processHost(entry: string | URL): TrainerHost {
+export function processHost(entry: string | URL): OneHost {
   return {
     start: () => {
       const child = fork(typeof entry === 'string' ? entry : fileURLToPath(entry), [], {
         serialization: 'advanced',
+        // Standard output belongs to the command line's result alone.
         stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       })
       child.stdout?.on('data', (chunk: Buffer) => process.stderr.write(chunk))
@@ -102,4 +110,18 @@ export function processHost(entry: string | URL): TrainerHost {
       }
     },
   }
+}
+
+/** Engines that load no graphics driver. */
+const onProcessor: ReadonlySet<EngineWish> = new Set(['tensorflow-cpu', 'wasm'])
+
+/**
+ * A thread for what computes on the processor, a process for what may compute on a graphics card: a driver may crash, and
+ * WebGPU takes its process with it when its thread is ended in the middle of a call. Electron's main process can start
+ * no other process that is Node, so there all are threads.
+ */
+export function defaultHost(entry: string | URL): TrainerHost {
+  const thread = threadHost(entry)
+  const own = 'electron' in process.versions ? thread : processHost(entry)
+  return { start: (engine) => (onProcessor.has(engine) ? thread : own).start() }
 }

@@ -6,7 +6,7 @@ import { GyreError, toGyreError } from '#shared/contract/errors'
 import type { EngineUsed } from '#shared/contract/files'
 import type { TrainerContract, TrainOutcome } from '#shared/contract/trainer'
 import type { PackReader } from '#main/data/pack-reader'
-import { loadEngine, type Engine, type EngineOptions } from '#main/engine/index'
+import { examine, loadEngine, type Engine, type EngineOptions } from '#main/engine/index'
 import { TrainControl } from './control'
 import { evaluate } from './evaluate'
 import { inspect } from './inspect'
@@ -89,6 +89,7 @@ export class Trainer {
           const onProgress = this.#progress('Decoding')
           return { ...(await decodeTokens(model, tokens, out, { onProgress, signal })), step }
         }),
+      examine: () => examine(this.#loaded.tf),
       verify: ({ kind, file }) => {
         if (!this.#engine) throw new GyreError('engine-unavailable', 'No engine is loaded yet.')
         return verify(kind, file)

@@ -1,6 +1,6 @@
 // What belongs to the app as a whole: jobs, engines, settings, and the host that shows the window.
 import { z } from 'zod'
-import { engineId, engineWish, identifier, job } from './common'
+import { engineCheck, engineId, engineWish, identifier, job } from './common'
 import { call, event } from './define'
 import { engineUsed } from './files'
 
@@ -42,13 +42,7 @@ export const engines = {
   install: call(z.object({ id: engineId }), z.object({ jobId: identifier })),
   /** Deletes an installed engine. Refused with `busy` while something computes on it. */
   remove: call(z.object({ id: engineId }), engineStatus),
-  test: call(
-    z.object({ id: engineId }),
-    z.object({
-      pass: z.boolean(),
-      checks: z.array(z.object({ name: z.string(), error: z.number(), pass: z.boolean() })),
-    }),
-  ),
+  test: call(z.object({ id: engineId }), z.object({ pass: z.boolean(), checks: z.array(engineCheck) })),
 } as const
 
 export const settingsShape = z.object({

@@ -18,6 +18,10 @@ export const engineId = z.enum(engineIds)
 export const engineWish = z.enum(['auto', ...engineIds])
 export type EngineWish = z.infer<typeof engineWish>
 
+/** One comparison of an engine's numbers with known ones; `error` is relative. */
+export const engineCheck = z.object({ name: z.string(), error: z.number(), pass: z.boolean() })
+export type EngineCheck = z.infer<typeof engineCheck>
+
 /** How images become the square input of a model. */
 export const transform = z.object({
   imageSize: z.int().min(8).max(1024),

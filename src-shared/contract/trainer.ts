@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { configSchema } from '../config/schema'
 import { stepKind, timedSteps } from './bench'
-import { bytes, checkpointRef, engineWish, validationMetrics } from './common'
+import { bytes, checkpointRef, engineCheck, engineWish, validationMetrics } from './common'
 import { call, event } from './define'
 import { engineUsed, metricsRecord, runStatuses } from './files'
 import { vectorKind, verification } from './verify'
@@ -71,6 +71,8 @@ export const trainerContract = {
       z.object({ runFolder: z.string(), checkpoint: checkpointRef, tokens: z.string(), out: z.string() }),
       z.object({ images: z.int(), step: z.int() }),
     ),
+    /** Compares a few operations of the loaded engine with the same sums in float64. */
+    examine: call(z.void(), z.array(engineCheck)),
     /** Runs the reference vectors of a file on the loaded engine. */
     verify: call(z.object({ kind: vectorKind, file: z.string() }), verification),
     /**

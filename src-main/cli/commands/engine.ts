@@ -1,8 +1,8 @@
-// engine list, install, test.
+// engine list, install, remove, test.
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { z } from 'zod'
 import { engineId } from '#shared/contract/common'
-import { GyreError } from '#shared/contract/errors'
 import { exitCodes, wrongUsage } from '../errors'
 import type { Context } from '../program'
 import type { engineTestResult } from '../results'
@@ -16,8 +16,14 @@ function readEngineId(text: string): EngineId {
   throw wrongUsage(`There is no engine “${text}”.`, `Use one of: ${engineId.options.join(', ')}.`)
 }
 
+/** The engine that `--cuda` makes of one. */
+function cudaVariant(id: EngineId): EngineId {
+  if (id.startsWith('tensorflow-')) return 'tensorflow-cuda'
+  throw wrongUsage(`The engine ${id} has no variant for NVIDIA graphics cards.`, 'Use tensorflow-cuda.')
+}
+
 export function addEngine(program: Command, context: Context): void {
-  const engine = program.command('engine').description('See, install and test what computes.')
+  const engine = program.command('engine').description('See, install, remove and test what computes.')
 
   context.command(engine, 'list', 'Show every engine, and why it can or can’t run.').action(async () => {
     await withService(context.surroundings, async ({ service, output }) => {
@@ -28,21 +34,34 @@ export function addEngine(program: Command, context: Context): void {
     })
   })
 
+  const ids = engineId.options.join(', ')
   context
     .command(engine, 'install', 'Download and set up an engine.')
-    .argument('<engine>', engineId.options.join(' or '))
-    .option('--cuda', 'the variant for NVIDIA GPUs')
-    .action(async (text: string, options: { cuda?: boolean }) => {
-      const id = readEngineId(text)
-      if (options.cuda)
-        throw new GyreError(
-          'unsupported',
-          'This version of Gyre has no GPU engine yet.',
-          'Install without --cuda.',
-        )
+    .argument('<engine>', `one of ${ids}`)
+    .option('--cuda', 'TensorFlow’s variant for NVIDIA graphics cards')
+    .option('--wheels <folder>', 'use the wheel files in a folder, for a machine without a network')
+    .option('--index <url>', 'ask this package index instead of the one that pip is set up for')
+    .action(async (text: string, options: { cuda?: boolean; wheels?: string; index?: string }) => {
+      const id = options.cuda ? cudaVariant(readEngineId(text)) : readEngineId(text)
+      const wheelFolder = options.wheels === undefined ? undefined : resolve(options.wheels)
       await withService(context.surroundings, async (session) => {
-        const status = await finish(session, session.service.engines.install(id))
-        await session.output.result(status, [`${status.id} ${status.version} is ready. ${status.reason}`])
+        const source = { wheelFolder, indexUrl: options.index }
+        const status = await finish(session, session.service.engines.install(id, source))
+        const ready = status.available ? 'is ready' : 'is set up'
+        await session.output.result(status, [`${status.id} ${status.version} ${ready}. ${status.reason}`])
+      })
+    })
+
+  context
+    .command(engine, 'remove', 'Delete an installed engine.')
+    .argument('<engine>', `one of ${ids}`)
+    .action(async (text: string) => {
+      const id = readEngineId(text)
+      await withService(context.surroundings, async ({ service, output }) => {
+        const before = (await service.engines.list()).find((status) => status.id === id)
+        const status = await service.engines.remove(id)
+        const gone = `${id} was removed: ${((before?.diskBytes ?? 0) / 1e9).toFixed(1)} GB are free again.`
+        await output.result(status, [before?.installed ? gone : `${id} is not installed.`])
       })
     })
 
@@ -52,7 +71,7 @@ export function addEngine(program: Command, context: Context): void {
       'test',
       'Compare an engine’s arithmetic with exact sums, and the estimators on it with reference vectors.',
     )
-    .argument('[engine]', `${engineId.options.join(' or ')}; by default the one that would be used`)
+    .argument('[engine]', `one of ${ids}; by default the one that would be used`)
     .action(async (text: string | undefined) => {
       const wanted = text === undefined ? undefined : readEngineId(text)
       context.exitCode = await withService(context.surroundings, async ({ service, output }) => {

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { constants, platform } from 'node:os'
 import { join } from 'node:path'
 import util from 'node:util'
+import { GyreError } from '#shared/contract/errors'
 import type { GraphModule, NativeGraph } from '../compile/session'
 import { bindingFileName, graphFileName, quietFileName } from './binding-source'
 import { registerGather } from './gather'
@@ -47,11 +48,20 @@ function loadForGood(path: string): unknown {
   return loaded.exports
 }
 
-/** Loads the binding from `folder` and makes TensorFlow the active backend of this thread. */
-export function startTensorFlow(folder: string): { graphs: NativeGraph; version: string } {
+/**
+ * Loads the binding from `folder` and makes TensorFlow known to tfjs in this thread. Throws `engine-unavailable` where a
+ * graphics card is wanted and TensorFlow finds none.
+ */
+export function startTensorFlow(folder: string, onGpu: boolean): { graphs: NativeGraph; version: string } {
   restoreNodeHelpers()
   nodeRequire(join(folder, quietFileName))
   const binding = loadForGood(join(folder, bindingFileName)) as TensorFlowBinding
+  if (onGpu && !binding.isUsingGpuDevice())
+    throw new GyreError(
+      'engine-unavailable',
+      'TensorFlow found no graphics card that it can use, though NVIDIA’s driver shows one.',
+      'Run it with TF_CPP_MIN_LOG_LEVEL=0 to hear why, or choose another engine.',
+    )
   // Required, not imported: these files are CommonJS and must share their tfjs-core with the import above.
   nodeRequire('@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js')
   registerGather(tensorFlowBackendName)

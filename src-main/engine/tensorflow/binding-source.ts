@@ -9,7 +9,7 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { GyreError } from '#shared/contract/errors'
-import type { Variant } from './variants'
+import { wheelsOf, type Variant } from './variants'
 
 const run = promisify(execFile)
 // Not called `require`: the bundler adds a shim of that name.
@@ -23,13 +23,16 @@ export const bindingFiles = [bindingFileName, quietFileName, graphFileName] as c
 // TensorFlow writes to stderr while it is being loaded: once from the initialisers of its framework library, where no
 // setting reaches, and then as its environment says, which a worker thread cannot change from JavaScript. So a tiny
 // module is loaded first, which loads that library with stderr put aside (some 20 ms) and sets the environment.
-// Where the person has set a log level, nothing is hidden.
+// Where the person has set a log level, nothing is hidden. On NVIDIA's cards, float32 stays float32 (their libraries
+// would round the factors of convolutions and matrix products to 10 bits), and memory is taken as it is needed.
 const quietSource = `#include <cstdlib>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <node_api.h>
 #include <unistd.h>
 NAPI_MODULE_INIT() {
+  setenv("NVIDIA_TF32_OVERRIDE", "0", 0);
+  setenv("TF_FORCE_GPU_ALLOW_GROWTH", "true", 0);
   if (std::getenv("TF_CPP_MIN_LOG_LEVEL") != nullptr) return exports;
   setenv("TF_CPP_MIN_LOG_LEVEL", "3", 0);
   const int saved = dup(STDERR_FILENO);
@@ -64,7 +67,8 @@ function graphSource(): string {
  * holds the compiled files.
  */
 export async function bindingHash(variant: Variant, prebuilt?: string): Promise<string> {
-  const hash = createHash('sha256').update(variant.wheel.sha256)
+  const hash = createHash('sha256')
+  for (const { sha256 } of wheelsOf(variant)) hash.update(sha256)
   if (prebuilt !== undefined) {
     for (const name of bindingFiles) hash.update(await readFile(join(prebuilt, name)))
   } else {
@@ -97,7 +101,7 @@ export async function findCompiler(env = process.env): Promise<string> {
   )
 }
 
-/** Compiles the binding against `includeFolder` into `folder`, linked to the libraries that lie there. */
+/** Compiles the native parts against `includeFolder` into `folder`, linked to the libraries that lie there. */
 export async function compileBinding(
   variant: Variant,
   folder: string,
@@ -109,8 +113,8 @@ export async function compileBinding(
   const quiet = join(includeFolder, 'gyre_quiet.cc')
   await writeFile(quiet, quietSource)
   const names = (await readdir(sources)).filter((name) => name.endsWith('.cc'))
-  const libraries = variant.libraries.map((path) => join(folder, basename(path)))
-  const framework = basename(variant.libraries.find((path) => path.includes('_framework')) ?? '')
+  const libraries = variant.wheel.holds.map((path) => join(folder, basename(path)))
+  const framework = basename(variant.wheel.holds.find((path) => path.includes('_framework')) ?? '')
   const mac = variant.platform === 'darwin'
   const command = (inputs: string[], output: string): string[] => [
     ...commonFlags,

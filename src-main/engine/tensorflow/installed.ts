@@ -36,7 +36,8 @@ export async function readInstalled(folder: string, variant: Variant): Promise<E
   } catch {
     return null
   }
-  if (manifest.wheelSha256 !== variant.wheel.sha256 || !bindingFiles.every((name) => name in manifest.files))
+  const bindings = bindingFiles.map((name) => join(variant.libraryFolder, name))
+  if (manifest.wheelSha256 !== variant.wheel.sha256 || !bindings.every((name) => name in manifest.files))
     return null
   for (const [name, { sizeBytes }] of Object.entries(manifest.files)) {
     const info = await stat(join(folder, name)).catch(() => null)

@@ -17,7 +17,8 @@ export interface LockOptions {
   pollMs?: number
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process with this id runs. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

@@ -3,17 +3,43 @@
 import { randomUUID } from 'node:crypto'
 import { rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { stagingPrefix } from './installed'
+import { GyreError } from '#shared/contract/errors'
+import { forgetUsers, usersOf } from './in-use'
+import { manifestFileName, stagingPrefix } from './installed'
 import { acquireLock } from './lock'
 
-/** Deletes the engine in `folder`. Waits for an installer that is at work beside it. */
-export async function removeTensorFlow(folder: string): Promise<void> {
+export interface RemoveOptions {
+  signal?: AbortSignal
+  /** A process that has made sure of itself: its notes of using the engine do not count. */
+  exceptPid?: number
+}
+
+/**
+ * Deletes the engine in `folder`. Waits for an installer that is at work beside it. Throws `busy` while another process
+ * computes on it.
+ */
+export async function removeTensorFlow(folder: string, options: RemoveOptions = {}): Promise<void> {
   const home = dirname(folder)
-  const release = await acquireLock(home)
+  const release = await acquireLock(home, { signal: options.signal })
   try {
-    const aside = join(home, `${stagingPrefix}${randomUUID()}`)
-    await rename(folder, aside)
-    await rm(aside, { recursive: true, force: true })
+    const manifest = join(folder, manifestFileName)
+    // Without its manifest it counts as not installed. Whoever loads it notes that before looking whether it is there, so
+    // one of the two sees the other.
+    const aside = `${manifest}.aside`
+    await rename(manifest, aside)
+    const users = (await usersOf(folder)).filter((pid) => pid !== options.exceptPid)
+    if (users.length > 0) {
+      await rename(aside, manifest)
+      throw new GyreError(
+        'busy',
+        `Something computes on this engine: process ${users.join(', ')}.`,
+        'Stop what runs there, or close that Gyre, and try again.',
+      )
+    }
+    const staging = join(home, `${stagingPrefix}${randomUUID()}`)
+    await rename(folder, staging)
+    forgetUsers(folder)
+    await rm(staging, { recursive: true, force: true })
   } finally {
     await release()
   }

@@ -1,58 +1,87 @@
-// Takes the few needed files out of a wheel, streaming: a library inside is close to a gigabyte.
+// Takes the few needed files out of a wheel, streaming: a library inside is close to a gigabyte. Their SHA-256 is made on
+// the way, so that nothing is read twice.
+import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { chmod, mkdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { openPromise } from 'yauzl'
 import { GyreError } from '#shared/contract/errors'
-import type { Variant } from './variants'
+import type { Variant, Wheel } from './variants'
 
 const headerRoot = 'tensorflow/include/'
+/** Libraries that TensorFlow loads, and the compiler and bitcode with which it makes kernels for a card. */
+const nvidiaFile = /^nvidia\/\w+\/lib\/[^/]+\.so[^/]*$|^nvidia\/cuda_nvcc\/(bin|nvvm)\/.*[^/]$/
+const program = /^nvidia\/cuda_nvcc\/bin\//
 
-/** Where an entry of the wheel goes, or null for one that is not needed. Headers keep their folders, libraries do not. */
-function destination(name: string, variant: Variant, folder: string, includeFolder: string): string | null {
-  if (variant.libraries.includes(name)) return join(folder, basename(name))
-  const header = variant.headerFolders.some((prefix) => name.startsWith(prefix)) && name.endsWith('.h')
-  return header ? join(includeFolder, name.slice(headerRoot.length)) : null
+export interface UnpackedFile {
+  sizeBytes: number
+  sha256: string
 }
 
-/** Unpacks libraries into `folder` and headers into `includeFolder`. Throws `corrupt` where a library is missing. */
+export interface UnpackTarget {
+  /** The engine's folder. */
+  folder: string
+  includeFolder: string
+}
+
+/** Where an entry of a wheel goes, or null for one that is not needed: paths from the engine's folder. */
+function libraryPath(name: string, { wheel, libraryFolder }: Variant): string | null {
+  if (wheel.holds.includes(name)) return join(libraryFolder, basename(name))
+  return nvidiaFile.test(name) ? name : null
+}
+
+function headerPath(name: string, { headerFolders }: Variant): string | null {
+  const wanted = name.endsWith('.h') && headerFolders.some((prefix) => name.startsWith(prefix))
+  return wanted ? name.slice(headerRoot.length) : null
+}
+
+/**
+ * Unpacks what is needed of `wheel`, and gives what came of libraries, by path from the engine's folder. `onBytes` hears of
+ * every piece. Throws `corrupt` where a file is missing in the wheel.
+ */
 export async function unpackWheel(
-  wheel: string,
+  path: string,
+  wheel: Wheel,
   variant: Variant,
-  folder: string,
-  includeFolder: string,
-  onBytes: (done: number) => void,
+  { folder, includeFolder }: UnpackTarget,
+  onBytes: (count: number) => void,
   signal?: AbortSignal,
-): Promise<void> {
-  const missing = new Set(variant.libraries)
-  const zip = await openPromise(wheel, { lazyEntries: true }).catch((error: unknown) => {
-    throw new GyreError('corrupt', `${basename(wheel)} is not a readable wheel file.`, undefined, {
+): Promise<Record<string, UnpackedFile>> {
+  const missing = new Set(wheel.holds)
+  const files: Record<string, UnpackedFile> = {}
+  const zip = await openPromise(path, { lazyEntries: true }).catch((error: unknown) => {
+    throw new GyreError('corrupt', `${basename(path)} is not a readable wheel file.`, undefined, {
       cause: error,
     })
   })
-  let done = 0
-  const count = (): Transform =>
-    new Transform({
-      transform(chunk: Buffer, _encoding, next) {
-        done += chunk.length
-        onBytes(done)
-        next(null, chunk)
-      },
-    })
   try {
     for await (const entry of zip.eachEntry()) {
       signal?.throwIfAborted()
-      const target = destination(entry.fileName, variant, folder, includeFolder)
+      const library = libraryPath(entry.fileName, variant)
+      const header = headerPath(entry.fileName, variant)
+      const target = library === null ? header && join(includeFolder, header) : join(folder, library)
       if (target === null) continue
       await mkdir(dirname(target), { recursive: true })
-      await pipeline(await zip.openReadStreamPromise(entry), count(), createWriteStream(target), { signal })
+      const hash = createHash('sha256')
+      const count = new Transform({
+        transform(chunk: Buffer, _encoding, next) {
+          hash.update(chunk)
+          onBytes(chunk.length)
+          next(null, chunk)
+        },
+      })
+      await pipeline(await zip.openReadStreamPromise(entry), count, createWriteStream(target), { signal })
+      // Wheels keep the permissions, but a zip file made elsewhere may not.
+      if (program.test(entry.fileName)) await chmod(target, 0o755)
+      if (library !== null) files[library] = { sizeBytes: entry.uncompressedSize, sha256: hash.digest('hex') }
       missing.delete(entry.fileName)
     }
   } finally {
     zip.close()
   }
   if (missing.size > 0)
-    throw new GyreError('corrupt', `${basename(wheel)} does not hold ${[...missing].join(' and ')}.`)
+    throw new GyreError('corrupt', `${basename(path)} does not hold ${[...missing].join(' and ')}.`)
+  return files
 }

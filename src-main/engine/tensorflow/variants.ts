@@ -1,6 +1,10 @@
 // Which TensorFlow libraries Gyre knows: one row per engine, operating system and processor. Each wheel is pinned
-// by its SHA-256; no package host is named here. A CUDA engine will be one more row with more wheels.
+// by its SHA-256; no package host is named here.
 import type { EngineId } from '../types'
+import { nvidiaWheels } from './nvidia-wheels'
+
+/** The engines that are TensorFlow's. */
+export type TensorFlowId = Extract<EngineId, `tensorflow-${string}`>
 
 export interface Wheel {
   /** `name==version`, as pip wants it. */
@@ -12,16 +16,22 @@ export interface Wheel {
   pythonVersion: string
   abi: string
   platformTag: string
+  /** Paths inside that must be there. */
+  holds: readonly string[]
 }
 
 export interface Variant {
-  id: EngineId
+  id: TensorFlowId
   version: string
   platform: 'linux' | 'darwin'
   arch: 'x64' | 'arm64'
+  /** TensorFlow's own; it holds the libraries that the binding is linked to. */
   wheel: Wheel
-  /** Paths inside the wheel: libraries to keep, and the headers that the binding is compiled against. */
-  libraries: readonly string[]
+  /** Those of the libraries that TensorFlow loads by itself. */
+  companions: readonly Wheel[]
+  /** Where libraries and binding lie in the engine's folder: TensorFlow finds NVIDIA's libraries beside its own folder. */
+  libraryFolder: '' | 'tensorflow'
+  /** Folders of the headers that the binding is compiled against. */
   headerFolders: readonly string[]
   unpackedBytes: number
   verifiedOnHardware: boolean
@@ -34,7 +44,30 @@ const headerFolders = [
   'tensorflow/include/xla/tsl/c/',
 ]
 
+const linuxLibraries = ['tensorflow/libtensorflow_cc.so.2', 'tensorflow/libtensorflow_framework.so.2']
+
 export const variants: readonly Variant[] = [
+  {
+    id: 'tensorflow-cuda',
+    version: '2.21.0',
+    platform: 'linux',
+    arch: 'x64',
+    wheel: {
+      requirement: 'tensorflow==2.21.0',
+      fileName: 'tensorflow-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl',
+      sizeBytes: 572_440_367,
+      sha256: '9056fbc9ba04235810b71ae6cbd958a196e8804fb53bbcffbf3e23b56155f124',
+      pythonVersion: '3.11',
+      abi: 'cp311',
+      platformTag: 'manylinux_2_27_x86_64',
+      holds: linuxLibraries,
+    },
+    companions: nvidiaWheels,
+    libraryFolder: 'tensorflow',
+    headerFolders,
+    unpackedBytes: 5_659_000_000,
+    verifiedOnHardware: false,
+  },
   {
     id: 'tensorflow-cpu',
     version: '2.21.0',
@@ -48,8 +81,10 @@ export const variants: readonly Variant[] = [
       pythonVersion: '3.11',
       abi: 'cp311',
       platformTag: 'manylinux_2_27_x86_64',
+      holds: linuxLibraries,
     },
-    libraries: ['tensorflow/libtensorflow_cc.so.2', 'tensorflow/libtensorflow_framework.so.2'],
+    companions: [],
+    libraryFolder: '',
     headerFolders,
     unpackedBytes: 860_000_000,
     verifiedOnHardware: true,
@@ -67,23 +102,37 @@ export const variants: readonly Variant[] = [
       pythonVersion: '3.11',
       abi: 'cp311',
       platformTag: 'macosx_12_0_arm64',
+      holds: ['tensorflow/libtensorflow_cc.2.dylib', 'tensorflow/libtensorflow_framework.2.dylib'],
     },
-    libraries: ['tensorflow/libtensorflow_cc.2.dylib', 'tensorflow/libtensorflow_framework.2.dylib'],
+    companions: [],
+    libraryFolder: '',
     headerFolders,
     unpackedBytes: 745_000_000,
     verifiedOnHardware: false,
   },
 ]
 
+/** Every wheel of a variant, TensorFlow's first. */
+export const wheelsOf = ({ wheel, companions }: Variant): readonly [Wheel, ...Wheel[]] => [
+  wheel,
+  ...companions,
+]
+
+/** What installing a variant downloads. */
+export const downloadBytesOf = (variant: Variant): number =>
+  wheelsOf(variant).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+
 /** The row for this machine, or the sentence that says why there is none. */
 export function findVariant(
-  id: EngineId,
+  id: TensorFlowId,
   platform: string = process.platform,
   arch: string = process.arch,
 ): Variant | string {
   const row = variants.find((v) => v.id === id && v.platform === platform && v.arch === arch)
   if (row) return row
-  if (platform === 'win32') return 'TensorFlow has no engine for Windows in this version of Gyre; WASM works.'
-  if (platform === 'darwin') return 'TensorFlow is no longer made for Intel Macs; WASM works.'
-  return `There is no TensorFlow engine for ${platform} on ${arch}; WASM works.`
+  if (id === 'tensorflow-cuda')
+    return 'TensorFlow’s engine for NVIDIA graphics cards runs on Linux on x86-64 only.'
+  if (platform === 'win32') return 'TensorFlow has no engine for Windows in this version of Gyre.'
+  if (platform === 'darwin') return 'TensorFlow is no longer made for Intel Macs.'
+  return `There is no TensorFlow engine for ${platform} on ${arch}.`
 }

@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module'
 import { dirname, sep } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
+import type { EngineStatus } from '#shared/contract/app'
 import { registerTrainingKernels } from './kernels/index'
 
 // Not called `require`: the bundler adds a shim of that name.
@@ -15,9 +16,22 @@ interface WasmModule {
   version_wasm: string
 }
 
-/** tfjs's version, without loading the backend. */
-export function wasmVersion(): string {
-  return (nodeRequire('@tensorflow/tfjs-backend-wasm/package.json') as { version: string }).version
+/** The state of this engine, without loading the backend. */
+export function wasmStatus(): EngineStatus {
+  const { version } = nodeRequire('@tensorflow/tfjs-backend-wasm/package.json') as { version: string }
+  return {
+    id: 'wasm',
+    available: true,
+    installed: true,
+    installable: false,
+    removable: false,
+    downloadBytes: 0,
+    diskBytes: 0,
+    verifiedOnHardware: true,
+    reason: 'WebAssembly is a part of Gyre and always there, but slower: one thread, no native code.',
+    device: 'CPU, one thread',
+    version,
+  }
 }
 
 let factory: ReturnType<typeof tf.findBackendFactory> | undefined

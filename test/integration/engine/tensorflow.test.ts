@@ -1,13 +1,11 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { build } from 'vite'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { installEngine, listEngines, loadEngine, testEngine } from '#main/engine/index'
-
-const root = resolve(import.meta.dirname, '../../..')
+import { buildEngine } from '../../support/engine-bundle'
 
 // The engine that is there is used; where there is none, running the tests is the asking for it.
 beforeAll(async () => {
@@ -75,18 +73,7 @@ describe('bundled for plain Node', () => {
   let folder = ''
 
   beforeAll(async () => {
-    // Inside the project, so that the bundle finds its packages as the built app does.
-    folder = await mkdtemp(join(root, 'node_modules', '.gyre-engine-'))
-    await build({
-      root,
-      configFile: false,
-      logLevel: 'silent',
-      build: {
-        ssr: join(root, 'src-main/engine/index.ts'),
-        outDir: folder,
-        rollupOptions: { output: { entryFileNames: 'engine.mjs' } },
-      },
-    })
+    folder = await buildEngine()
     await writeFile(
       join(folder, 'program.mjs'),
       `import { isMainThread, Worker } from 'node:worker_threads'

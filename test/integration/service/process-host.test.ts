@@ -1,12 +1,16 @@
 // A trainer in a process of its own: it answers over the process's channel, and its end says why.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { trainerContract } from '#shared/contract/trainer'
 import { createClient } from '#shared/rpc/index'
-import { processHost } from '#main/service/trainer-host'
+import { defaultHost, processHost } from '#main/service/trainer-host'
 import { withFolder } from '../../support/folders'
+import { installSoftwareGpu, noSoftwareGpu } from '../../support/software-gpu'
+import { vectorFiles } from '../../support/vector-files'
 import { trainerEntry } from './open-service'
+
+afterEach(() => void vi.unstubAllEnvs())
 
 test('it computes, and ends when it is told to', async () => {
   const process = processHost(trainerEntry).start()
@@ -27,4 +31,23 @@ test('a trainer that falls over tells with what', async () => {
       message: 'The trainer stopped unexpectedly: exit code 3',
     })
   })
+})
+
+test('on a graphics card it can be ended in the middle of its work, and nothing else ends with it', async ({
+  skip,
+}) => {
+  skip(noSoftwareGpu !== null, noSoftwareGpu ?? '')
+  installSoftwareGpu()
+  vi.stubEnv('GYRE_SOFTWARE_GPU', '1')
+  const started = defaultHost(trainerEntry).start('webgpu')
+  const { trainer } = createClient(trainerContract, started.transport)
+  expect(await trainer.load({ engine: 'webgpu' })).toMatchObject({ id: 'webgpu', name: 'WebGPU' })
+  expect((await trainer.examine()).filter(({ pass }) => !pass)).toEqual([])
+  const file = vectorFiles.find(({ name }) => name === 'quantizers')?.file ?? ''
+  const verifying = expect(trainer.verify({ kind: 'quantizers', file })).rejects.toMatchObject({
+    code: 'disconnected',
+  })
+  await started.kill()
+  await verifying
+  expect(await started.ended).toBeNull()
 })

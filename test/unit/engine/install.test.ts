@@ -9,6 +9,12 @@ import { fakeSteps, libraryBytes, servePackage, temporaryFolder, variant, wheelB
 
 const partName = `${variant.wheel.fileName}.part`
 const names = async (folder: string): Promise<string[]> => (await readdir(folder)).sort()
+/** A folder with the wheel, as a person would have it. */
+async function pickedWheel(): Promise<string> {
+  const folder = await temporaryFolder()
+  await writeFile(join(folder, variant.wheel.fileName), wheelBytes)
+  return folder
+}
 const failWith = (code: string): Partial<InstallSteps> => ({
   compileBinding: () => Promise.reject(Object.assign(new Error(code), { code, syscall: 'write' })),
 })
@@ -109,13 +115,13 @@ describe('installing an engine', () => {
 
   test('a wheel file that the person picked is used and kept', async () => {
     const home = await temporaryFolder()
-    const wheelFile = join(home, 'picked.whl')
-    await writeFile(wheelFile, wheelBytes)
-    const folder = await installTensorFlow(variant, { home, wheelFile }, fakeSteps)
+    const wheelFolder = await pickedWheel()
+    const wheelFile = join(wheelFolder, variant.wheel.fileName)
+    const folder = await installTensorFlow(variant, { home, wheelFolder }, fakeSteps)
     expect(await readInstalled(folder, variant)).not.toBeNull()
     expect((await stat(wheelFile)).size).toBe(wheelBytes.length)
     await appendFile(wheelFile, 'x')
-    const again = installTensorFlow(variant, { home: await temporaryFolder(), wheelFile }, fakeSteps)
+    const again = installTensorFlow(variant, { home: await temporaryFolder(), wheelFolder }, fakeSteps)
     await expect(again).rejects.toMatchObject({ code: 'corrupt' })
   })
 
@@ -123,12 +129,11 @@ describe('installing an engine', () => {
     const home = await temporaryFolder()
     const prebuiltBinding = await temporaryFolder()
     await fakeSteps.compileBinding(variant, prebuiltBinding, '', '')
-    const wheelFile = join(home, 'picked.whl')
-    await writeFile(wheelFile, wheelBytes)
+    const wheelFolder = await pickedWheel()
     const findCompiler = (): Promise<string> => Promise.reject(new Error('asked for a compiler'))
     const folder = await installTensorFlow(
       variant,
-      { home, wheelFile, prebuiltBinding },
+      { home, wheelFolder, prebuiltBinding },
       { ...fakeSteps, findCompiler, compileBinding: () => Promise.reject(new Error('compiled')) },
     )
     expect(await readFile(join(folder, 'tfjs_binding.node'), 'utf8')).toBe('binding')
@@ -147,9 +152,8 @@ describe('installing an engine', () => {
 describe('half an engine', () => {
   test('is not installed, whichever file is missing or cut', async () => {
     const home = await temporaryFolder()
-    const wheelFile = join(home, 'picked.whl')
-    await writeFile(wheelFile, wheelBytes)
-    const install = (): Promise<string> => installTensorFlow(variant, { home, wheelFile }, fakeSteps)
+    const wheelFolder = await pickedWheel()
+    const install = (): Promise<string> => installTensorFlow(variant, { home, wheelFolder }, fakeSteps)
     for (const name of await names(await install())) {
       const folder = await install()
       await rm(join(folder, name))
@@ -180,9 +184,8 @@ describe('half an engine', () => {
     ['EIO', 'unreadable'],
   ])('%s while building is told as %s and leaves nothing', async (errno, code) => {
     const home = await temporaryFolder()
-    const wheelFile = join(await temporaryFolder(), 'picked.whl')
-    await writeFile(wheelFile, wheelBytes)
-    const install = installTensorFlow(variant, { home, wheelFile }, { ...fakeSteps, ...failWith(errno) })
+    const wheelFolder = await pickedWheel()
+    const install = installTensorFlow(variant, { home, wheelFolder }, { ...fakeSteps, ...failWith(errno) })
     await expect(install).rejects.toMatchObject({ code })
     expect(await names(home)).toEqual(['downloads'])
   })
