@@ -1,7 +1,7 @@
 // One command's life with a service: opened with progress on stderr, interrupted in an orderly way, always closed.
 import type { CheckpointRef } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
-import { browserHost, createService, processHost, type Service } from '#main/service/index'
+import { browserHost, createService, type Service } from '#main/service/index'
 import { exitCodes } from './errors'
 import type { Output } from './output'
 import { progressTo } from './progress'
@@ -55,11 +55,11 @@ export async function withService<T>(
   process.on('SIGTERM', interrupt)
   try {
     // A process of the trainer's own is for measuring its memory: nothing else may count.
-    const trainerHost = how.ownProcess === true ? processHost(trainerEntry) : undefined
+    const isolation = how.ownProcess === true ? 'process' : undefined
     const service = await createService({
       libraryPath,
       trainerEntry,
-      trainerHost,
+      isolation,
       version,
       host: browserHost,
     })

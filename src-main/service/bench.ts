@@ -14,7 +14,7 @@ import { createClient } from '#shared/rpc/index'
 import { writeNoisePack } from '#main/data/index'
 import type { JobContext, Jobs, StartedJob } from './jobs'
 import type { Trainer } from './trainer-client'
-import type { TrainerHost, TrainerProcess } from './trainer-host'
+import type { ChosenHost, TrainerProcess } from './trainer-host'
 import { transformOf } from './training'
 
 export interface StepBenchOptions {
@@ -44,7 +44,7 @@ interface Side {
 export class Bench {
   constructor(
     private readonly jobs: Jobs,
-    private readonly host: TrainerHost,
+    private readonly host: ChosenHost,
   ) {}
 
   /** Throws `engine-unavailable` where the engine can't run here. */
@@ -79,7 +79,7 @@ export class Bench {
       }
       for (const kind of kinds) {
         job.signal.throwIfAborted()
-        const process = this.host.start(wish)
+        const process = await this.host.start(wish)
         const { trainer } = createClient(trainerContract, process.transport)
         const side: Side = { process, trainer, reason: null, taken: [] }
         sides.set(kind, side)

@@ -21,7 +21,7 @@ import {
 } from '#main/engine/index'
 import type { Jobs, StartedJob } from './jobs'
 import type { Trainer } from './trainer-client'
-import type { TrainerHost } from './trainer-host'
+import type { ChosenHost } from './trainer-host'
 
 /** The reference vectors that come with Gyre, beside the folder of the built trainer. */
 export function bundledVectors(trainerEntry: string | URL): string {
@@ -42,7 +42,7 @@ export class Engines {
   constructor(
     private readonly jobs: Jobs,
     private readonly options: EngineOptions,
-    private readonly host: TrainerHost,
+    private readonly host: ChosenHost,
     private readonly vectors: string,
     /** Makes the trainer let go of an engine; rejects while it works on it. */
     private readonly release: (id: EngineId) => Promise<void>,
@@ -122,7 +122,7 @@ export class Engines {
   ): Promise<T> {
     const { id, reason } = await this.choose(wish)
     this.#busy.set(id, (this.#busy.get(id) ?? 0) + 1)
-    const started = this.host.start(id)
+    const started = await this.host.start(id)
     const stop = (): void => void started.kill()
     signal?.addEventListener('abort', stop, { once: true })
     try {

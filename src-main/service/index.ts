@@ -1,6 +1,7 @@
 // The service: everything the contract promises, for one library, in one process. Knows neither Electron nor a
 // transport; hosts (shell, serve, command line) attach what they need. Several services may share a library.
 import { isAbsolute } from 'node:path'
+import type { TrainerIsolation } from '#shared/contract/app'
 import { GyreError } from '#shared/contract/errors'
 import type { GyreHandlers } from '#shared/contract/index'
 import type { EngineOptions } from '#main/engine/index'
@@ -22,7 +23,9 @@ import { Runs } from './runs'
 import { RunStore } from './run-store'
 import { SettingsStore } from './settings'
 import { TrainerClient } from './trainer-client'
-import { defaultHost, type TrainerHost } from './trainer-host'
+import { processHost } from './process-host'
+import { threadHost } from './thread-host'
+import { chosenHost, type TrainerHosts } from './trainer-host'
 import { Training } from './training'
 import { Uploads } from './uploads'
 import { watchRuns } from './watch-runs'
@@ -30,7 +33,6 @@ import { watchRuns } from './watch-runs'
 export { gyreHome } from '#main/engine/home'
 export { browserHost, type HostAdapter } from './host'
 export type { SetAside } from './rewind'
-export { processHost } from './trainer-host'
 
 export interface ServiceOptions {
   /** Absolute path of the library. */
@@ -39,8 +41,10 @@ export interface ServiceOptions {
   trainerEntry: string | URL
   host: HostAdapter
   engineOptions?: EngineOptions
-  /** Where the trainer runs; see `defaultHost`. */
-  trainerHost?: TrainerHost | undefined
+  /** Other ways to start the trainer than Node's own. */
+  trainerHosts?: Partial<TrainerHosts>
+  /** Where the trainer runs, whatever the settings say. */
+  isolation?: TrainerIsolation | undefined
   version?: string
 }
 
@@ -76,8 +80,14 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const uploads = new Uploads(layout.uploads)
   const settings = new SettingsStore(layout.settingsFile, bus)
   const times = new StepTimes(layout.measuredFile)
-  const trainerHost = options.trainerHost ?? defaultHost(options.trainerEntry)
-  const vectors = bundledVectors(options.trainerEntry)
+  const { trainerEntry, isolation } = options
+  const hosts = {
+    thread: threadHost(trainerEntry),
+    process: processHost(trainerEntry),
+    ...options.trainerHosts,
+  }
+  const trainerHost = chosenHost(hosts, async () => isolation ?? (await settings.get()).trainerIsolation)
+  const vectors = bundledVectors(trainerEntry)
   const trainers: TrainerClient = new TrainerClient(trainerHost, (wish) => engines.choose(wish))
   const engines = new Engines(jobs, engineOptions, trainerHost, vectors, (id) => trainers.release(id))
   const bench = new Bench(jobs, trainerHost)
@@ -87,7 +97,8 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const inspector = new Inspector({ store, datasets, jobs, operations })
   const exports = new Exports(layout, store, runs)
   await sweepLibrary(layout)
-  await recoverRuns(store)
+  const ending = new AbortController()
+  await recoverRuns(store, ending.signal)
   const stopWatchingRuns = watchRuns(layout, store, bus)
   const stopWatching = watchLoad(bus, trainers, () => training.dataWaitFraction)
   const parts = { layout, host, version, jobs, store, datasets, uploads, settings, times, engines, training }
@@ -96,6 +107,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const close = async (): Promise<void> => {
     await training.close()
     jobs.close()
+    ending.abort()
     stopWatching()
     stopWatchingRuns()
     await uploads.close()

@@ -14,6 +14,8 @@ const heartbeatMs = 20_000
 const silentMs = 90_000
 
 export interface FolderLock {
+  /** Lets another process of this machine hold the folder as well; it counts as held while either lives. */
+  shareWith(pid: number): Promise<void>
   /** Gives the folder free. Calling it again does nothing. */
   release(): Promise<void>
 }
@@ -127,6 +129,7 @@ export async function tryLock(target: string): Promise<FolderLock | null> {
 
 async function hold(folder: string, base: string): Promise<FolderLock> {
   const held = join(folder, `${base}.held`)
+  const shared: string[] = []
   await touchNew(folder, `${base}.held`)
   const heartbeat = setInterval(() => {
     const now = new Date()
@@ -135,10 +138,16 @@ async function hold(folder: string, base: string): Promise<FolderLock> {
   heartbeat.unref()
   let released = false
   return {
+    shareWith: async (pid) => {
+      const file = `${pid}.${await startOf(pid)}.${here}.${randomBytes(8).toString('hex')}.held`
+      shared.push(file)
+      await touchNew(folder, file)
+    },
     release: async () => {
       if (released) return
       released = true
       clearInterval(heartbeat)
+      for (const file of shared) await rm(join(folder, file), { force: true })
       await rm(held, { force: true })
       await rm(join(folder, `${base}.trying`), { force: true })
       await rmdir(folder).catch(() => undefined)

@@ -121,7 +121,7 @@ export class Operations {
     job.update({ phase: 'Starting the engine', done: 0, total: 0 })
     return this.parts.trainers.use(
       engine ?? 'any',
-      async (trainer, used) => {
+      async (trainer, { engine: used }) => {
         const off = trainer.onProgress((progress) => job.update(progress))
         try {
           return await work(trainer, used)

@@ -61,6 +61,11 @@ export class OwnedRun {
     await appendFile(join(this.folder, 'log.txt'), text).catch(() => undefined)
   }
 
+  /** Lets the process `pid` own the run as well, so that it stays taken for as long as either lives. */
+  async shareWith(pid: number): Promise<void> {
+    await this.#lock.shareWith(pid)
+  }
+
   onRelease(listener: () => void): void {
     this.#onRelease.push(listener)
   }

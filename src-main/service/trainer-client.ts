@@ -6,7 +6,8 @@ import { GyreError } from '#shared/contract/errors'
 import type { EngineUsed } from '#shared/contract/files'
 import { trainerContract, type TrainerContract } from '#shared/contract/trainer'
 import { createClient } from '#shared/rpc/index'
-import type { TrainerHost, TrainerProcess } from './trainer-host'
+import { TrainerCrash } from './trainer-crash'
+import type { ChosenHost, TrainerProcess } from './trainer-host'
 
 export type Trainer = Client<TrainerContract>['trainer']
 
@@ -15,6 +16,15 @@ interface Loaded {
   trainer: Trainer
   engine: EngineUsed
   users: number
+  /** What its engine failed with: what is left of it is not to be trusted. */
+  failure: GyreError | null
+}
+
+/** What `use` hands out besides the trainer. */
+export interface Lent {
+  engine: EngineUsed
+  /** Of the trainer's own process; null in a thread of this one. */
+  pid: number | null
 }
 
 /** Errors after which an engine does not compute any more. */
@@ -29,7 +39,7 @@ interface Choice {
 export type ChooseEngine = (wish: EngineWish) => Promise<Choice>
 
 export class TrainerClient {
-  readonly #host: TrainerHost
+  readonly #host: ChosenHost
   readonly #choose: ChooseEngine
   #loaded: Loaded | null = null
   /** Loads and replacements happen one after the other. */
@@ -37,7 +47,7 @@ export class TrainerClient {
   #idle: (() => void)[] = []
   #closed = false
 
-  constructor(host: TrainerHost, choose: ChooseEngine) {
+  constructor(host: ChosenHost, choose: ChooseEngine) {
     this.#host = host
     this.#choose = choose
   }
@@ -47,9 +57,16 @@ export class TrainerClient {
     return this.#loaded?.engine ?? null
   }
 
-  /** The loaded trainer, for looking only. */
-  get current(): Trainer | null {
-    return this.#loaded?.trainer ?? null
+  /** The loaded trainer, for looking only, and whether it runs in a process of its own. */
+  get current(): { trainer: Trainer; isApart: boolean } | null {
+    if (!this.#loaded) return null
+    const { trainer, process } = this.#loaded
+    return { trainer, isApart: process.isolation === 'process' }
+  }
+
+  /** The engine that somebody computes on right now. */
+  get engineInUse(): EngineUsed | null {
+    return this.#loaded && this.#loaded.users > 0 ? this.#loaded.engine : null
   }
 
   /**
@@ -58,18 +75,22 @@ export class TrainerClient {
    */
   async use<T>(
     wish: EngineWish | 'any',
-    work: (trainer: Trainer, engine: EngineUsed) => Promise<T>,
+    work: (trainer: Trainer, lent: Lent) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
     const acquire = this.#turn.then(() => this.#acquire(wish, signal))
     this.#turn = acquire.catch(() => undefined)
     const { loaded, engine } = await acquire
     try {
-      return await work(loaded.trainer, engine)
+      return await work(loaded.trainer, { engine, pid: loaded.process.pid })
     } catch (error) {
-      // A graphics card that was lost, or whose memory is full, serves nobody any more: the next one starts afresh.
-      if (error instanceof GyreError && failedEngine.has(error.code)) await loaded.process.kill()
-      throw await this.#explain(loaded, error)
+      const explained = await this.#explain(loaded, error)
+      // A graphics card that was lost, or memory that is full, serves nobody any more: the next one starts afresh.
+      if (explained instanceof GyreError && failedEngine.has(explained.code)) {
+        loaded.failure ??= explained
+        await loaded.process.kill()
+      }
+      throw explained
     } finally {
       loaded.users -= 1
       if (loaded.users === 0) for (const wake of this.#idle.splice(0)) wake()
@@ -98,7 +119,10 @@ export class TrainerClient {
   async #explain(loaded: Loaded, error: unknown): Promise<unknown> {
     if (!(error instanceof GyreError) || error.code !== 'disconnected') return error
     const reason = await loaded.process.ended
-    return reason ?? new GyreError('cancelled', 'The trainer was closed.')
+    if (reason !== null || loaded.failure === null)
+      return reason ?? new GyreError('cancelled', 'The trainer was closed.')
+    // It was ended because other work on it had failed.
+    return new TrainerCrash(loaded.failure.code, loaded.failure.message, loaded.failure.hint)
   }
 
   async #acquire(
@@ -109,13 +133,13 @@ export class TrainerClient {
       signal?.throwIfAborted()
       if (this.#closed) throw new GyreError('cancelled', 'Gyre is closing.')
       const present = this.#loaded
-      if (wish === 'any' && present) {
+      if (wish === 'any' && present?.failure === null) {
         present.users += 1
         return { loaded: present, engine: present.engine }
       }
       const concrete = wish === 'any' ? 'auto' : wish
       const choice = await this.#choose(concrete)
-      if (present && present.engine.id === choice.id && present === this.#loaded) {
+      if (present && (await this.#fits(present, choice)) && present === this.#loaded) {
         present.users += 1
         return { loaded: present, engine: { ...present.engine, reason: choice.reason } }
       }
@@ -133,13 +157,17 @@ export class TrainerClient {
     }
   }
 
+  async #fits({ process, engine, failure }: Loaded, { id }: Choice): Promise<boolean> {
+    return failure === null && engine.id === id && (await this.#host.fits(process, id))
+  }
+
   /** Loads what was chosen, not the wish: the trainer might find another answer to it. */
   async #start({ id, reason }: Choice): Promise<void> {
-    const process = this.#host.start(id)
+    const process = await this.#host.start(id)
     const client = createClient(trainerContract, process.transport)
     try {
       const engine = { ...(await client.trainer.load({ engine: id })), reason }
-      const loaded: Loaded = { process, trainer: client.trainer, engine, users: 0 }
+      const loaded: Loaded = { process, trainer: client.trainer, engine, users: 0, failure: null }
       this.#loaded = loaded
       void process.ended.then(() => {
         if (this.#loaded === loaded) this.#loaded = null

@@ -1,127 +1,48 @@
-// Where the trainer runs: in a worker thread, or in a process of its own. Whoever starts it can't tell which.
-import { fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { Worker } from 'node:worker_threads'
+// What the service needs of a place where the trainer runs, whichever it is: a thread of this process (`thread-host`) or a
+// process of its own (`process-host`, and the shell's). `chosenHost` picks for each engine.
+import type { TrainerIsolation } from '#shared/contract/app'
 import type { EngineWish } from '#shared/contract/common'
-import { GyreError } from '#shared/contract/errors'
-import { nodePortTransport, type Transport } from '#shared/rpc/index'
+import type { GyreError } from '#shared/contract/errors'
+import type { Transport } from '#shared/rpc/index'
 
 export interface TrainerProcess {
+  readonly isolation: TrainerIsolation
+  /** Of a process of its own; null in a thread of this one, and where it could not be started. */
+  readonly pid: number | null
   readonly transport: Transport
   /** Resolves when the trainer is gone: with what went wrong, or null after an orderly end. */
-  readonly ended: Promise<TrainerCrash | null>
+  readonly ended: Promise<GyreError | null>
+  /** Ends it at once; resolves when it is gone. */
   kill(): Promise<void>
 }
 
-/** The trainer is gone, with everything it was doing. */
-export class TrainerCrash extends GyreError {}
-
+/** One way to start trainers. */
 export interface TrainerHost {
+  start(): Promise<TrainerProcess>
+}
+
+/** A host for each way to keep the trainer apart. */
+export type TrainerHosts = Readonly<Record<TrainerIsolation, TrainerHost>>
+
+export interface ChosenHost {
   /** Starts a trainer, which will load `engine`. */
-  start(engine: EngineWish): TrainerProcess
-}
-
-/** A host that is the same for every engine. */
-interface OneHost extends TrainerHost {
-  start(): TrainerProcess
-}
-
-function describeCrash(error: unknown): TrainerCrash {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ERR_WORKER_OUT_OF_MEMORY')
-    return new TrainerCrash(
-      'out-of-memory',
-      'The trainer ran out of memory.',
-      'Use a smaller batch size or image size, then resume.',
-      { cause: error },
-    )
-  const message = error instanceof Error ? error.message : String(error)
-  return new TrainerCrash(
-    'internal',
-    `The trainer stopped unexpectedly: ${message}`,
-    'Resume the run: it goes on from its last checkpoint.',
-    { cause: error },
-  )
-}
-
-/** Runs the built trainer (dist/main/trainer.js) in a worker thread of this process. */
-export function threadHost(entry: string | URL): OneHost {
-  return {
-    start: () => {
-      // Workers write through the parent's streams: stdout belongs to the command line's result alone.
-      const worker = new Worker(entry, { stdout: true, name: 'trainer' })
-      worker.stdout.on('data', (chunk: Buffer) => process.stderr.write(chunk))
-      let failure: TrainerCrash | null = null
-      let killed = false
-      const ended = new Promise<TrainerCrash | null>((resolve) => {
-        worker.on('error', (error) => (failure = describeCrash(error)))
-        worker.on('exit', (code) => {
-          if (killed) resolve(null)
-          else resolve(failure ?? (code === 0 ? null : describeCrash(`exit code ${code}`)))
-        })
-      })
-      return {
-        transport: nodePortTransport(worker),
-        ended,
-        kill: async () => {
-          killed = true
-          await worker.terminate()
-        },
-      }
-    },
-  }
-}
-
-/**
- * Runs the built trainer in a process of its own (Node's; Electron's main process can't start one like this): its memory
- * is its own, and it ends when this process ends.
- */
-export function processHost(entry: string | URL): OneHost {
-  return {
-    start: () => {
-      const child = fork(typeof entry === 'string' ? entry : fileURLToPath(entry), [], {
-        serialization: 'advanced',
-        // Standard output belongs to the command line's result alone.
-        stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-      })
-      child.stdout?.on('data', (chunk: Buffer) => process.stderr.write(chunk))
-      let failure: TrainerCrash | null = null
-      let killed = false
-      const ended = new Promise<TrainerCrash | null>((resolve) => {
-        child.on('error', (error) => (failure = describeCrash(error)))
-        child.on('close', (code, signal) => {
-          if (killed) resolve(null)
-          else resolve(failure ?? (code === 0 ? null : describeCrash(signal ?? `exit code ${code ?? ''}`)))
-        })
-      })
-      return {
-        transport: nodePortTransport({
-          // A killed child takes no more messages; the calls under way end as disconnected.
-          postMessage: (message) => void child.send(message as object, () => undefined),
-          on: (type: string, listener: (message: unknown) => void) =>
-            child.on(type === 'message' ? 'message' : 'disconnect', listener),
-        }),
-        ended,
-        kill: async () => {
-          killed = true
-          child.kill('SIGKILL')
-          await ended
-        },
-      }
-    },
-  }
+  start(engine: EngineWish): Promise<TrainerProcess>
+  /** Whether a trainer that runs already is where one for `engine` would be started now. */
+  fits(trainer: TrainerProcess, engine: EngineWish): Promise<boolean>
 }
 
 /** Engines that load no graphics driver. */
 const onProcessor: ReadonlySet<EngineWish> = new Set(['tensorflow-cpu', 'wasm'])
 
 /**
- * A thread for what computes on the processor, a process for what may compute on a graphics card: a driver may crash, and
- * WebGPU takes its process with it when its thread is ended in the middle of a call. Electron's main process can start
- * no other process that is Node, so there all are threads.
+ * Starts each trainer where `choose` says at that moment. What may compute on a graphics card always gets a process of
+ * its own: a driver may crash, and WebGPU takes its process with it when its thread is ended in the middle of a call.
  */
-export function defaultHost(entry: string | URL): TrainerHost {
-  const thread = threadHost(entry)
-  const own = 'electron' in process.versions ? thread : processHost(entry)
-  return { start: (engine) => (onProcessor.has(engine) ? thread : own).start() }
+export function chosenHost(hosts: TrainerHosts, choose: () => Promise<TrainerIsolation>): ChosenHost {
+  const isolationOf = async (engine: EngineWish): Promise<TrainerIsolation> =>
+    onProcessor.has(engine) ? choose() : 'process'
+  return {
+    start: async (engine) => hosts[await isolationOf(engine)].start(),
+    fits: async ({ isolation }, engine) => isolation === (await isolationOf(engine)),
+  }
 }

@@ -2,7 +2,7 @@
 // trained by the trainer, and ends with a status that says how. Goes on whether or not anybody is looking.
 import type { CheckpointRef, Transform } from '#shared/contract/common'
 import { GyreError, toGyreError } from '#shared/contract/errors'
-import type { EngineUsed, MetricsRecord, RunFile, RunStatus } from '#shared/contract/files'
+import type { MetricsRecord, RunFile, RunStatus } from '#shared/contract/files'
 import { listCheckpoints } from '#main/train/checkpoint'
 import type { RunConfig } from '#shared/config/index'
 import type { Bus } from './bus'
@@ -12,8 +12,8 @@ import type { JobContext, Jobs } from './jobs'
 import { keptState } from './kept'
 import type { StepTimes } from './measured'
 import type { OwnedRun, RunChange } from './owned-run'
-import type { Trainer, TrainerClient } from './trainer-client'
-import { TrainerCrash } from './trainer-host'
+import type { Lent, Trainer, TrainerClient } from './trainer-client'
+import { TrainerCrash } from './trainer-crash'
 
 /** Weights to start from. */
 export interface StartFrom {
@@ -36,9 +36,8 @@ interface Entry {
 /** How a run ended. */
 type Ending = RunChange & Pick<RunFile, 'status' | 'step'>
 
-interface Loop {
+interface Loop extends Lent {
   trainer: Trainer
-  engine: EngineUsed
   packed: string
   job: JobContext
 }
@@ -152,7 +151,7 @@ export class Training {
       const loop = (job: JobContext): Promise<Ending> =>
         trainers.use(
           engineWish,
-          (trainer, engine) => this.#loop(entry, { trainer, engine, packed, job }),
+          (trainer, lent) => this.#loop(entry, { ...lent, trainer, packed, job }),
           controller.signal,
         )
       return jobs.start(
@@ -163,11 +162,13 @@ export class Training {
     })
   }
 
-  async #loop(entry: Entry, { trainer, engine, packed, job }: Loop): Promise<Ending> {
+  async #loop(entry: Entry, { trainer, engine, pid, packed, job }: Loop): Promise<Ending> {
     const { run, controller, from } = entry
     const { host, times } = this.#parts
     controller.signal.throwIfAborted()
     run.update({ engine })
+    // Should this process be killed, its trainer may write a last checkpoint before it ends: nobody else may begin then.
+    if (pid !== null) await run.shareWith(pid)
     await run.flush()
     await run.log(`Training with ${engine.name} ${engine.version} on ${engine.device}. ${engine.reason}`)
     const stopListening = this.#listen(entry, trainer, job)

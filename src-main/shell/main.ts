@@ -16,11 +16,12 @@ import { createMainWindow } from './main-window'
 import { menuTemplate } from './menu'
 import { pageScheme, schemePrivileges } from './page'
 import { createPageHandler } from './protocol'
+import { utilityHost } from './utility-host'
 
 const here = import.meta.dirname
 const rendererFolder = join(here, '..', 'renderer')
 const preloadPath = join(here, '..', 'preload', 'preload.cjs')
-/** A worker thread and the native addons it loads need real files, which lie beside the archive. */
+/** The trainer and the native addons it loads need real files, which lie beside the archive. */
 const trainerEntry = join(here, 'trainer.js').replace(/app\.asar(?=[\\/])/, 'app.asar.unpacked')
 
 const report = (thrown: unknown): void => console.error(thrown)
@@ -43,6 +44,7 @@ async function start(): Promise<void> {
   const service: Service = await createService({
     libraryPath: gyreHome(),
     trainerEntry,
+    trainerHosts: { process: utilityHost(trainerEntry) },
     host: createDesktopHost({ window: () => window.current(), show }),
     version: app.getVersion(),
   })

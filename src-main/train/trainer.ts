@@ -101,7 +101,13 @@ export class Trainer {
       },
       memory: () => {
         const { numTensors, numBytes } = tf.memory()
-        return { tensors: numTensors, bytes: numBytes }
+        const { user, system } = process.cpuUsage()
+        return {
+          tensors: numTensors,
+          bytes: numBytes,
+          rssBytes: process.memoryUsage.rss(),
+          cpuMs: (user + system) / 1000,
+        }
       },
     },
   }

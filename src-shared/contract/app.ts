@@ -45,9 +45,14 @@ export const engines = {
   test: call(z.object({ id: engineId }), z.object({ pass: z.boolean(), checks: z.array(engineCheck) })),
 } as const
 
+/** Where training runs: in a thread of the process that shows the window, or in a process of its own. */
+export const trainerIsolations = ['thread', 'process'] as const
+export type TrainerIsolation = (typeof trainerIsolations)[number]
+
 export const settingsShape = z.object({
   appearance: z.enum(['system', 'light', 'dark']).default('system'),
   engine: engineWish.default('auto'),
+  trainerIsolation: z.enum(trainerIsolations).default('thread'),
   welcomeDismissed: z.boolean().default(false),
 })
 export type Settings = z.infer<typeof settingsShape>

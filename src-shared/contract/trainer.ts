@@ -83,8 +83,11 @@ export const trainerContract = {
       z.object({ config: configSchema, packed, kind: stepKind, steps: z.int().min(1).max(10_000) }),
       timedSteps,
     ),
-    /** Tensors alive, for the status bar and the leak test. */
-    memory: call(z.void(), z.object({ tensors: z.int(), bytes: z.number() })),
+    /** Tensors alive, for the status bar and the leak test; memory and CPU time of the trainer's whole process. */
+    memory: call(
+      z.void(),
+      z.object({ tensors: z.int(), bytes: z.number(), rssBytes: z.number(), cpuMs: z.number() }),
+    ),
     onRecord: event(z.object({ runFolder: z.string(), record: metricsRecord })),
     onStatus: event(z.object({ runFolder: z.string(), status: z.enum(runStatuses), step: z.int() })),
     onProgress: event(z.object({ phase: z.string(), done: z.number(), total: z.number(), unit: z.string() })),

@@ -9,7 +9,7 @@ import type { StepKind, TimedSteps } from '#shared/contract/bench'
 import type { EngineWish } from '#shared/contract/common'
 import { trainerContract } from '#shared/contract/trainer'
 import { createClient } from '#shared/rpc/index'
-import { processHost } from '#main/service/trainer-host'
+import { processHost } from '#main/service/process-host'
 import type { InstalledPython } from '../../support/python'
 
 export type Taken = Omit<TimedSteps, 'waitMs'> & { waitMs?: number[] }
@@ -46,7 +46,7 @@ export function gyreSide({ name, kind, config, packed, engine = 'auto' }: GyreSi
     precision: kind === 'compiledBf16' ? 'bfloat16' : 'float32',
     warmUp: 2,
     open: async () => {
-      const process = processHost(trainerEntry).start()
+      const process = await processHost(trainerEntry).start()
       const { trainer } = createClient(trainerContract, process.transport)
       try {
         await trainer.load({ engine })

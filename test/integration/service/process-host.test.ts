@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { trainerContract } from '#shared/contract/trainer'
 import { createClient } from '#shared/rpc/index'
-import { defaultHost, processHost } from '#main/service/trainer-host'
+import { processHost } from '#main/service/process-host'
+import { threadHost } from '#main/service/thread-host'
+import { chosenHost } from '#main/service/trainer-host'
 import { withFolder } from '../../support/folders'
 import { installSoftwareGpu, noSoftwareGpu } from '../../support/software-gpu'
 import { vectorFiles } from '../../support/vector-files'
@@ -13,7 +15,7 @@ import { trainerEntry } from './open-service'
 afterEach(() => void vi.unstubAllEnvs())
 
 test('it computes, and ends when it is told to', async () => {
-  const process = processHost(trainerEntry).start()
+  const process = await processHost(trainerEntry).start()
   const { trainer } = createClient(trainerContract, process.transport)
   expect(await trainer.load({ engine: 'wasm' })).toMatchObject({ id: 'wasm' })
   expect(await trainer.memory()).toMatchObject({ tensors: 0 })
@@ -26,7 +28,8 @@ test('a trainer that falls over tells with what', async () => {
   await withFolder(async (folder) => {
     const entry = join(folder, 'trainer.mjs')
     await writeFile(entry, 'process.exit(3)\n')
-    expect(await processHost(entry).start().ended).toMatchObject({
+    const started = await processHost(entry).start()
+    expect(await started.ended).toMatchObject({
       code: 'internal',
       message: 'The trainer stopped unexpectedly: exit code 3',
     })
@@ -39,7 +42,11 @@ test('on a graphics card it can be ended in the middle of its work, and nothing 
   skip(noSoftwareGpu !== null, noSoftwareGpu ?? '')
   installSoftwareGpu()
   vi.stubEnv('GYRE_SOFTWARE_GPU', '1')
-  const started = defaultHost(trainerEntry).start('webgpu')
+  const hosts = { thread: threadHost(trainerEntry), process: processHost(trainerEntry) }
+  // Whatever the setting says.
+  const host = chosenHost(hosts, () => Promise.resolve('thread'))
+  const started = await host.start('webgpu')
+  expect(started.pid).not.toBeNull()
   const { trainer } = createClient(trainerContract, started.transport)
   expect(await trainer.load({ engine: 'webgpu' })).toMatchObject({ id: 'webgpu', name: 'WebGPU' })
   expect((await trainer.examine()).filter(({ pass }) => !pass)).toEqual([])

@@ -1,10 +1,11 @@
-// Runs through the service, with the built trainer in its worker thread.
+// Runs through the service, with the built trainer in its thread or in a process of its own.
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { defaultConfig } from '#shared/config/index'
+import { trainerIsolations } from '#shared/contract/app'
 import type { MetricsRecord } from '#shared/contract/files'
 import { copyEmoji } from '../../support/sample'
 import { ensureBuilt } from '../cli/run-gyre'
@@ -123,33 +124,37 @@ describe('a run', () => {
 })
 
 describe('when things go wrong', () => {
-  it('keeps a run whose trainer crashed, says so, and trains on with a new one', async () => {
-    const flag = join(root, 'crash-now')
-    const entry = join(root, 'crashing-trainer.mjs')
-    await writeFile(
-      entry,
-      `import { rmSync } from 'node:fs'
+  it.each(trainerIsolations)(
+    'keeps a run whose trainer crashed in its %s, says so, and trains on',
+    async (where) => {
+      const flag = join(root, `crash-now-${where}`)
+      const entry = join(root, `crashing-trainer-${where}.mjs`)
+      await writeFile(
+        entry,
+        `import { rmSync } from 'node:fs'
       setInterval(() => {
         try { rmSync(${JSON.stringify(flag)}) } catch { return }
         throw new Error('a planned crash')
       }, 5)
       await import(${JSON.stringify(pathToFileURL(trainerEntry).href)})`,
-    )
-    const crashing = await openService(join(root, 'library 2'), { trainerEntry: entry })
-    const client = crashing.attach()
-    const dataset = await importFolder(client, join(root, 'images'))
-    const { id } = await client.runs.create({ datasetId: dataset, config: endless })
-    await runWhen(client, id, (run) => (run.last?.step ?? 0) >= 8)
-    await writeFile(flag, '')
-    const run = await runWhen(client, id, ({ status }) => status !== 'running')
-    expect(run.status).toBe('interrupted')
-    expect(run.error?.message).toContain('a planned crash')
-    expect(run.step).toBe((await client.runs.checkpoints({ id })).at(-1)?.step)
-    expect((await client.jobs.list()).find(({ kind }) => kind === 'train')?.status).toBe('failed')
-    await client.runs.resume({ id, steps: run.step + 2 })
-    await runWhen(client, id, ({ status }) => status === 'finished')
-    await crashing.close()
-  })
+      )
+      const crashing = await openService(join(root, `library crashing ${where}`), { trainerEntry: entry })
+      const client = crashing.attach()
+      await client.settings.set({ trainerIsolation: where })
+      const dataset = await importFolder(client, join(root, 'images'))
+      const { id } = await client.runs.create({ datasetId: dataset, config: endless })
+      await runWhen(client, id, (run) => (run.last?.step ?? 0) >= 8)
+      await writeFile(flag, '')
+      const run = await runWhen(client, id, ({ status }) => status !== 'running')
+      expect(run.status).toBe('interrupted')
+      expect(run.error?.message).toContain('a planned crash')
+      expect(run.step).toBe((await client.runs.checkpoints({ id })).at(-1)?.step)
+      expect((await client.jobs.list()).find(({ kind }) => kind === 'train')?.status).toBe('failed')
+      await client.runs.resume({ id, steps: run.step + 2 })
+      await runWhen(client, id, ({ status }) => status === 'finished')
+      await crashing.close()
+    },
+  )
 
   it('stops and keeps what trains when it is closed, and lets go of what waits', async () => {
     const library = join(root, 'library 3')

@@ -137,3 +137,4 @@ export const dialog = {
 export const Notification = class {}
 export const powerSaveBlocker = {}
 export const shell = {}
+export const utilityProcess = {}

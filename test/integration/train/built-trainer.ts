@@ -1,42 +1,38 @@
-// The built trainer (dist/main/trainer.js) as a child process or as a worker thread, with a client of its contract.
-import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+// The built trainer (dist/main/trainer.js) where the service runs it, with a client of its contract.
 import { resolve } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import type { Client } from '#shared/contract/define'
 import { trainerContract, type TrainerContract } from '#shared/contract/trainer'
-import { createClient, nodePortTransport } from '#shared/rpc/index'
-import { engineHome } from '#main/engine/home'
+import { createClient } from '#shared/rpc/index'
+import { processHost } from '#main/service/process-host'
+import { threadHost } from '#main/service/thread-host'
+import type { TrainerHost, TrainerProcess } from '#main/service/trainer-host'
 
 const entry = resolve(import.meta.dirname, '../../../dist/main/trainer.js')
-const env = { ...process.env, GYRE_ENGINES: engineHome() }
+
+/** The last one is imported when it is asked for: it wants Electron, or a stand-in. */
+const hosts = {
+  'worker thread': () => Promise.resolve(threadHost(entry)),
+  process: () => Promise.resolve(processHost(entry)),
+  'utility process': async () => (await import('#main/shell/utility-host')).utilityHost(entry),
+} satisfies Record<string, () => Promise<TrainerHost>>
+
+export type Place = keyof typeof hosts
+export const places = Object.keys(hosts) as Place[]
 
 export type TrainerClient = Client<TrainerContract>['trainer']
 
-export interface ProcessTrainer {
+export interface StartedTrainer {
   trainer: TrainerClient
-  process: ChildProcess
-  /** Resolves when the process is gone. */
-  exited: Promise<unknown>
+  host: TrainerProcess
+  /** Ends its process as the operating system would. */
+  signal: (signal: NodeJS.Signals) => void
 }
 
-export function startProcess(): ProcessTrainer {
-  const child = fork(entry, [], {
-    env,
-    serialization: 'advanced',
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
-  const exited = once(child, 'exit')
-  const transport = nodePortTransport({
-    // A killed child takes no more messages; the error is that of the call, which ends as disconnected.
-    postMessage: (message) => void child.send(message as object, () => undefined),
-    on: (type: string, listener: (message: unknown) => void) =>
-      child.on(type === 'message' ? 'message' : 'disconnect', listener),
-  })
-  return { trainer: createClient(trainerContract, transport).trainer, process: child, exited }
-}
-
-export function startThread(): { trainer: TrainerClient; worker: Worker } {
-  const worker = new Worker(entry, { env })
-  return { trainer: createClient(trainerContract, nodePortTransport(worker)).trainer, worker }
+export async function startBuilt(place: Place): Promise<StartedTrainer> {
+  const host = await (await hosts[place]()).start()
+  const signal = (name: NodeJS.Signals): void => {
+    if (host.pid === null) throw new Error('It has no process of its own.')
+    process.kill(host.pid, name)
+  }
+  return { trainer: createClient(trainerContract, host.transport).trainer, host, signal }
 }

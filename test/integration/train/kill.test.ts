@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { listCheckpoints, verifyCheckpoint } from '#main/train/checkpoint'
-import { startProcess } from './built-trainer'
+import { startBuilt } from './built-trainer'
 import { createWorld, samplesOf, timelessRecords, tinyConfig, weightsOf, type World } from './world'
 
 const kills = 20
@@ -21,10 +21,10 @@ afterAll(() => world.close())
 
 /** Trains until the end, or until the process has reported `reports` records and is killed. */
 async function trainUntil(runFolder: string, reports: number): Promise<'killed' | 'finished'> {
-  const { trainer, process, exited } = startProcess()
+  const { trainer, host, signal } = await startBuilt('process')
   let seen = 0
   trainer.onRecord(() => {
-    if (++seen === reports) process.kill('SIGKILL')
+    if (++seen === reports) signal('SIGKILL')
   })
   try {
     await trainer.load({ engine: 'tensorflow-cpu' })
@@ -35,8 +35,7 @@ async function trainUntil(runFolder: string, reports: number): Promise<'killed' 
     expect(error).toMatchObject({ code: 'disconnected' })
     return 'killed'
   } finally {
-    process.kill('SIGKILL')
-    await exited
+    await host.kill()
   }
 }
 

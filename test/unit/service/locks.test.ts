@@ -1,4 +1,6 @@
-import { mkdtemp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -55,6 +57,36 @@ describe('folder locks', () => {
       )
       if (process.platform === 'linux') expect(await tryLock(target)).not.toBeNull()
     }
+  })
+
+  it('stays held while a process that it is shared with lives, and not longer', async () => {
+    const target = await folder('shared')
+    const mine = await tryLock(target)
+    const other = spawn(process.execPath, ['-e', 'process.stdin.resume()'], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    })
+    await once(other, 'spawn')
+    await mine?.shareWith(other.pid ?? 0)
+    // As if this process had been killed: its own files are those of a dead owner.
+    for (const name of await readdir(join(target, '.lock')))
+      if (name.startsWith(`${process.pid}.`))
+        await rename(join(target, '.lock', name), join(target, '.lock', name.replace(/^\d+/, '999999999')))
+    expect(await tryLock(target)).toBeNull()
+    const gone = once(other, 'exit')
+    other.kill('SIGKILL')
+    await gone
+    const next = await tryLock(target)
+    expect(next).not.toBeNull()
+    await next?.release()
+  })
+
+  it('is free for everybody after the release, whoever it was shared with', async () => {
+    const target = await folder('shared and released')
+    const lock = await tryLock(target)
+    await lock?.shareWith(process.ppid)
+    await lock?.release()
+    expect(await isLocked(target)).toBe(false)
+    expect(await readdir(target)).toEqual([])
   })
 
   it('believes an owner on another machine while its file is fresh', async () => {

@@ -116,7 +116,7 @@ describe('run store', () => {
     await (await store.create(dead)).release()
     const owned = await store.create(alive)
     const after = openStore('recovery').store
-    await recoverRuns(after)
+    await recoverRuns(after, new AbortController().signal)
     expect(await after.read(dead.id)).toMatchObject({ status: 'interrupted', step: 0 })
     expect((await after.read(dead.id)).error?.message).toContain('before the first checkpoint')
     expect(await after.read(alive.id)).toMatchObject({ status: 'running', step: 50 })

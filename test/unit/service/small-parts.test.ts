@@ -25,7 +25,12 @@ it('keeps settings, one change after the other, and survives a damaged file', as
   bus.bind((_topic, _name, payload) => void seen.push(payload))
   const file = join(root, 'settings.json')
   const settings = new SettingsStore(file, bus)
-  expect(await settings.get()).toEqual({ appearance: 'system', engine: 'auto', welcomeDismissed: false })
+  expect(await settings.get()).toEqual({
+    appearance: 'system',
+    engine: 'auto',
+    trainerIsolation: 'thread',
+    welcomeDismissed: false,
+  })
   await Promise.all([settings.set({ appearance: 'dark' }), settings.set({ engine: 'wasm' })])
   expect(await new SettingsStore(file, bus).get()).toMatchObject({ appearance: 'dark', engine: 'wasm' })
   expect(seen).toHaveLength(2)

@@ -8,6 +8,7 @@ afterEach(() => {
   app = undefined
   delete document.documentElement.dataset['theme']
 })
+const context = { signal: new AbortController().signal, connectionId: 'test' }
 const says = (text: string): Promise<void> => until(() => app?.text().includes(text) === true, `"${text}"`)
 
 describe('Settings', () => {
@@ -38,6 +39,15 @@ describe('Settings', () => {
     app.button('Self-test').click()
     await says('Every check agrees with known numbers.')
     expect(app.text()).toContain('8.4e-7')
+  })
+
+  it('says what keeping training apart buys, and keeps the choice', async () => {
+    app = await mountWindow('/settings')
+    await says('Gyre ends with it')
+    app.button('In a process of its own').click()
+    await says('only training ends')
+    expect(app.service.calls).toContain('settings.set')
+    expect((await app.service.handlers.settings.get(undefined, context)).trainerIsolation).toBe('process')
   })
 
   it('shows the library, and its folder only where that can be shown', async () => {
