@@ -6,6 +6,7 @@ import { GyreError } from '#shared/contract/errors'
 import { adapterName, isSoftware, noCard, softwareOnly, softwareWanted } from './adapter'
 import { loadDawn, type GpuAdapterInfo, type GpuBuffer, type GpuDevice } from './dawn'
 import { DawnEvents } from './events'
+import { registerWebGpuKernels } from './kernels'
 
 // Not called `require`: the bundler adds a shim of that name.
 const nodeRequire = createRequire(import.meta.url)
@@ -162,6 +163,8 @@ function strictBackend(Base: BackendClass, events: DawnEvents): BackendClass {
   }
 }
 
+let kernelsReady = false
+
 /** tfjs's version, without loading the backend. */
 export function webGpuVersion(): string {
   return (nodeRequire('@tensorflow/tfjs-backend-webgpu/package.json') as { version: string }).version
@@ -183,6 +186,8 @@ export async function prepareWebGpu(software?: boolean): Promise<{ device: strin
   const device = await events.settled(() => adapter.requestDevice({ requiredLimits }))
   // Required, not imported: this file is CommonJS and must share its tfjs-core with the import above.
   const { WebGPUBackend } = nodeRequire('@tensorflow/tfjs-backend-webgpu') as BackendModule
+  if (!kernelsReady) registerWebGpuKernels(webGpuBackendName)
+  kernelsReady = true
   // Small tensors would be computed on the processor, by other kernels than those that large ones meet.
   tf.env().set('WEBGPU_CPU_FORWARD', false)
   // tfjs's constructor asks whether there is a `navigator.gpu`. A newer Node has a navigator, which refuses new members.

@@ -1,7 +1,7 @@
-// The same steps from one seed on TensorFlow and on WASM, for every estimator and quantizer: losses and norms agree, and
-// so does the search where two codes are equally near.
+// The same steps from one seed on TensorFlow, on WASM and on WebGPU (a graphics card in software), for every estimator
+// and quantizer: losses and norms agree, and so does the search where two codes are equally near.
 import * as tf from '@tensorflow/tfjs-core'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { listEngines, loadEngine, type EngineId } from '#main/engine/index'
 import {
   createModel,
@@ -13,6 +13,7 @@ import {
 } from '#main/model/index'
 import { nearestCodes } from '#main/model/quantize/search'
 import { defaultConfig, estimatorIds, type RunConfig } from '#shared/config/schema'
+import { installSoftwareGpu, noSoftwareGpu } from '../../support/software-gpu'
 
 const base: RunConfig = {
   ...defaultConfig,
@@ -72,7 +73,7 @@ function pictures({ batchSize, imageSize }: RunConfig): tf.Tensor4D {
 }
 
 async function losses(engineId: EngineId, config: RunConfig, steps: number): Promise<number[][]> {
-  const engine = await loadEngine(engineId)
+  const engine = await loadEngine(engineId, { softwareGpu: true })
   expect(engine.id).toBe(engineId)
   const model = createModel(config, 1)
   const optimizer = createOptimizer(config, model)
@@ -97,33 +98,57 @@ async function losses(engineId: EngineId, config: RunConfig, steps: number): Pro
 const tensorFlow = (await listEngines()).find(({ id }) => id === 'tensorflow-cpu')
 
 const missing = tensorFlow?.available ? null : (tensorFlow?.reason ?? 'There is no TensorFlow engine.')
+beforeAll(() => {
+  if (noSoftwareGpu === null) installSoftwareGpu()
+})
 beforeEach(({ skip }) => skip(missing !== null, `Two engines are needed. ${missing}`))
+
+function expectAgreement(found: number[][], expected: number[][]): void {
+  expect(found).toHaveLength(expected.length)
+  expected.flat().forEach((value, i) => {
+    const other = found.flat()[i] ?? NaN
+    expect(Math.abs(other - value)).toBeLessThan(1e-3 * Math.max(1, Math.abs(value)))
+  })
+}
 
 test.each(configs)('%s', async (_, config) => {
   const native = await losses('tensorflow-cpu', config, steps)
-  const wasm = await losses('wasm', config, steps)
   expect(native).toHaveLength(steps)
-  native.flat().forEach((value, i) => {
-    const other = wasm.flat()[i] ?? NaN
-    expect(Math.abs(other - value)).toBeLessThan(1e-3 * Math.max(1, Math.abs(value)))
-  })
+  expectAgreement(await losses('wasm', config, steps), native)
   // The steps are not idle: the picture is being learnt.
   expect(native.at(-1)?.[1]).toBeLessThan(native[0]?.[1] ?? 0)
 })
 
 test.each(others)('%s, three steps', async (_, config) => {
   const native = await losses('tensorflow-cpu', config, 3)
-  const wasm = await losses('wasm', config, 3)
-  native.flat().forEach((value, i) => {
-    const other = wasm.flat()[i] ?? NaN
-    expect(Math.abs(other - value)).toBeLessThan(1e-3 * Math.max(1, Math.abs(value)))
+  expectAgreement(await losses('wasm', config, 3), native)
+})
+
+describe('on WebGPU', () => {
+  beforeEach(({ skip }) => skip(noSoftwareGpu !== null, noSoftwareGpu ?? ''))
+
+  // Smaller than above: a graphics card in software is slow.
+  test.each<[string, RunConfig]>([
+    ['quick, rotation, EMA', small],
+    ['quick, ste, gradient codebook', { ...small, estimator: 'ste', ...trained }],
+    ['cnn, rotation', { ...small, network: 'cnn', channels: 8, attention: [8] }],
+  ])('%s', async (_, config) => {
+    const native = await losses('tensorflow-cpu', config, steps)
+    expectAgreement(await losses('webgpu', config, steps), native)
+    expect(native.at(-1)?.[1]).toBeLessThan(native[0]?.[1] ?? 0)
+  })
+
+  test.each(others)('%s, three steps', async (_, config) => {
+    const native = await losses('tensorflow-cpu', config, 3)
+    expectAgreement(await losses('webgpu', config, 3), native)
   })
 })
 
-test.each(['tensorflow-cpu', 'wasm'] as const)(
+test.for(['tensorflow-cpu', 'wasm', 'webgpu'] as const)(
   'equally near codes: the lowest index, in every chunk (%s)',
-  async (engineId) => {
-    const engine = await loadEngine(engineId)
+  async (engineId, { skip }) => {
+    skip(engineId === 'webgpu' && noSoftwareGpu !== null, noSoftwareGpu ?? '')
+    const engine = await loadEngine(engineId, { softwareGpu: true })
     const found = tf.tidy(() => {
       // Each code three times; and vectors halfway between two codes.
       const codes = tf.tensor2d([
