@@ -91,7 +91,10 @@ export function handlersOf(parts: HandlerParts): GyreHandlers {
       },
     },
     inspector: {
-      open: (target) => inspector.open(target),
+      open: async (target) => {
+        const { job, step } = await inspector.open(target)
+        return { jobId: job?.id ?? null, step }
+      },
       summary: (target) => inspector.summary(target),
       decodedTiles: ({ indices, ...target }) => inspector.decodedTiles(target, indices),
       nearest: ({ code, count, ...target }) => inspector.nearest(target, code, count),

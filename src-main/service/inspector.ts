@@ -10,14 +10,15 @@ import { manifestFile, type DatasetFile } from '#shared/contract/files'
 import type { CodebookSummary, NearestSample } from '#shared/contract/inspector'
 import { cropPatch, joinInside, resolveInside } from '#main/data/index'
 import { findCheckpoint, listCheckpoints } from '#main/train/checkpoint'
+import { folderName } from '#main/train/checkpoint-names'
 import { nearestOf, readInspection, type Inspection } from '#main/train/inspection'
+import { CodeTiles } from './code-tiles'
 import { damageNotice } from './damage'
 import type { Datasets } from './datasets'
 import type { Jobs, StartedJob } from './jobs'
 import type { Operations } from './operations'
 import { startPool } from './pool'
 import type { RunStore } from './run-store'
-import { TileCache } from './tile-cache'
 import { transformOf } from './training'
 
 /** As many as the contract lets anybody ask for, so that one computation serves every question. */
@@ -57,22 +58,38 @@ export class Inspector {
   /** What was opened lately by its step: the result stays readable when training replaces the checkpoint. */
   readonly #opened = new Map<string, Resolved>()
   readonly #read = new Map<string, Promise<Inspection>>()
-  readonly #tiles = new TileCache()
+  readonly #tiles: CodeTiles
 
-  constructor(private readonly parts: InspectorParts) {}
+  constructor(private readonly parts: InspectorParts) {
+    this.#tiles = new CodeTiles(parts)
+  }
 
-  /** Starts the computation where it is not cached, names its job, and the step that the checkpoint stands for. */
-  async open(target: InspectTarget): Promise<{ jobId: string | null; step: number }> {
+  /** Starts the computation where it is not cached, and names the step that the checkpoint stands for. */
+  async open(target: InspectTarget): Promise<{ job: StartedJob<void> | null; step: number }> {
     const resolved = await this.#resolve(target)
     const { step } = resolved
     this.#opened.set(openedKey({ ...target, checkpoint: step }), resolved)
     for (const old of [...this.#opened.keys()].slice(0, -rememberedTargets)) this.#opened.delete(old)
-    return { jobId: (await this.#compute(resolved, target.checkpoint))?.id ?? null, step }
+    return { job: await this.#compute(resolved, target.checkpoint), step }
   }
 
-  /** The job that computes this target, or null when it is cached. */
-  async start(target: InspectTarget): Promise<StartedJob<void> | null> {
-    return this.#compute(await this.#resolve(target), target.checkpoint)
+  /**
+   * Looks at this target, or finds that it was looked at, and returns the step to ask on with. Where training replaces
+   * the best or last checkpoint before it was read, the one that took its place. `follow` settles with a job.
+   */
+  async measure(target: InspectTarget, follow: (job: StartedJob<void>) => Promise<void>): Promise<number> {
+    let { job, step } = await this.open(target)
+    for (;;) {
+      try {
+        if (job) await follow(job)
+        return step
+      } catch (error) {
+        if (!(error instanceof GyreError) || error.code !== 'not-found') throw error
+        const before = step
+        ;({ job, step } = await this.open(target))
+        if (step === before) throw error
+      }
+    }
   }
 
   async #compute(resolved: Resolved, ref: CheckpointRef): Promise<StartedJob<void> | null> {
@@ -137,18 +154,13 @@ export class Inspector {
     indices: readonly number[],
   ): Promise<{ size: number; pixels: Uint8Array }> {
     const { runFolder, runId, step, modelSha256 } = await this.#resolve(target)
-    const { config } = await this.parts.store.read(runId)
-    const outside = indices.find((index) => index >= totalCodes(config))
+    const codes = totalCodes((await this.parts.store.read(runId)).config)
+    const outside = indices.find((index) => index >= codes)
     if (outside !== undefined)
-      throw new GyreError(
-        'invalid-input',
-        `There is no code ${outside}: the codebook has ${totalCodes(config)}.`,
-      )
-    return this.#tiles.get(modelSha256, indices, (missing) =>
-      this.parts.operations.withTrainer((trainer) =>
-        trainer.decodeCodes({ runFolder, checkpoint: step, indices: missing }),
-      ),
-    )
+      throw new GyreError('invalid-input', `There is no code ${outside}: the codebook has ${codes}.`)
+    const name = `tiles-${folderName(step)}-${modelSha256.slice(0, 16)}.safetensors`
+    const path = join(runFolder, 'inspection', name)
+    return this.#tiles.get({ runId, runFolder, step, codes, path }, indices)
   }
 
   /** PNG of the image patch behind a token, with its surroundings. */
@@ -195,7 +207,7 @@ export class Inspector {
       transformOf(run.config),
     ]
     const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
-    const folder = join(runFolder, 'inspection', `step-${String(found.step).padStart(7, '0')}-${key}`)
+    const folder = join(runFolder, 'inspection', `${folderName(found.step)}-${key}`)
     return { runId: target.runId, runFolder, step: found.step, modelSha256, dataset, split, key, folder }
   }
 
@@ -226,8 +238,7 @@ async function isThere(folder: string): Promise<boolean> {
 }
 
 async function modelDigest(runFolder: string, step: number): Promise<string> {
-  const name = `step-${String(step).padStart(7, '0')}`
-  const path = await resolveInside(runFolder, `checkpoints/${name}/MANIFEST.json`)
+  const path = await resolveInside(runFolder, `checkpoints/${folderName(step)}/MANIFEST.json`)
   const manifest = manifestFile.parse(JSON.parse(await readFile(path, 'utf8')))
   return manifest.files['model.safetensors']?.sha256 ?? ''
 }

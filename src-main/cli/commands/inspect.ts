@@ -46,9 +46,10 @@ export function addInspect(program: Command, context: Context): void {
         const runId = await store.find(runText)
         await sayDamage(session, runId, options.checkpoint)
         const datasetId = options.data === undefined ? undefined : await readData(session, options.data)
-        const target = { runId, checkpoint: options.checkpoint, datasetId }
-        const job = await inspector.start(target)
-        if (job) await finish(session, job)
+        const wish = { runId, checkpoint: options.checkpoint, datasetId }
+        const step = await inspector.measure(wish, (started) => finish(session, started))
+        // By its step: a run that goes on training may have another best one by now.
+        const target = { ...wish, checkpoint: step }
         const summary = await inspector.summary(target)
         if (!summary)
           throw new GyreError('internal', 'The inspection has vanished.', 'Run the command again.')

@@ -1,5 +1,6 @@
 // The inspector and the exports of a trained run, as the window asks for them.
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { renameSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -71,6 +72,29 @@ it('shows what codes decode to, in the order asked', async () => {
   })
 })
 
+it('shows a codebook that was looked at without starting an engine', async () => {
+  const indices = Array.from({ length: 16 }, (_, code) => code)
+  const drawn = await client.inspector.decodedTiles({ runId, indices })
+  const noTrainer = await openService(join(root, 'library'), { trainerEntry: join(root, 'there-is-none.js') })
+  try {
+    const again = noTrainer.attach()
+    expect((await again.inspector.open({ runId })).jobId).toBeNull()
+    expect((await again.inspector.summary({ runId }))?.codebookSize).toBe(16)
+    expect(await again.inspector.decodedTiles({ runId, indices })).toEqual(drawn)
+    // What is not kept would need one.
+    const inspections = join(root, 'library', 'runs', runId, 'inspection')
+    const [file = ''] = (await readdir(inspections)).filter((name) => name.startsWith('tiles-'))
+    const whole = await readFile(join(inspections, file))
+    await writeFile(join(inspections, file), whole.subarray(1))
+    await expect(again.inspector.decodedTiles({ runId, indices: [0] })).rejects.toThrow()
+    // With one, a damaged file is drawn again and nobody notices.
+    expect(await client.inspector.decodedTiles({ runId, indices })).toEqual(drawn)
+    expect((await readFile(join(inspections, file))).equals(whole)).toBe(true)
+  } finally {
+    await noTrainer.close()
+  }
+})
+
 it('keeps what was opened readable when training has replaced its checkpoint', async () => {
   const { step, jobId } = await client.inspector.open({ runId, checkpoint: 'last' })
   if (jobId !== null) await jobDone(client, jobId)
@@ -89,6 +113,33 @@ it('keeps what was opened readable when training has replaced its checkpoint', a
   expect((await client.inspector.nearest({ ...opened, code, count: 3 })).length).toBeGreaterThan(0)
   expect((await client.inspector.open({ runId, checkpoint: 'last' })).step).toBe(28)
   await expect(client.inspector.open({ runId, checkpoint: 9 })).rejects.toMatchObject({ code: 'not-found' })
+})
+
+it('looks at the checkpoint that took the place of the one it was about to read', async () => {
+  const { inspector } = opened.service
+  const checkpoints = join(root, 'library', 'runs', runId, 'checkpoints')
+  const [before = '', newest = ''] = (await readdir(checkpoints)).sort().slice(-2)
+  // The dataset by name: nobody has looked at all of its images.
+  const [dataset] = await client.datasets.list()
+  const target = { runId, checkpoint: 'last', datasetId: dataset?.id ?? '' } as const
+  const away = join(root, newest)
+  let jobs = 0
+  const step = await inspector.measure(target, (job) => {
+    if (jobs++ === 0) renameSync(join(checkpoints, newest), away)
+    return job.finished
+  })
+  expect(jobs).toBe(2)
+  expect(step).toBe(Number(before.slice('step-'.length)))
+  expect(await inspector.summary({ ...target, checkpoint: step })).toMatchObject({ step, images: 24 })
+  await rename(away, join(checkpoints, newest))
+  // A step that was asked for by its number is not another one.
+  const gone = { ...target, checkpoint: Number(newest.slice('step-'.length)) }
+  const refused = inspector.measure(gone, (job) => {
+    renameSync(join(checkpoints, newest), away)
+    return job.finished
+  })
+  await expect(refused).rejects.toMatchObject({ code: 'not-found' })
+  await rename(away, join(checkpoints, newest))
 })
 
 it('exports a model and hands its file out in pieces', async () => {

@@ -11,7 +11,6 @@ import { metricsCsv } from '../../../src-main/service/metrics-csv'
 import { startPool } from '../../../src-main/service/pool'
 import { estimateMemory, preflightOf } from '../../../src-main/service/preflight'
 import { SettingsStore } from '../../../src-main/service/settings'
-import { TileCache } from '../../../src-main/service/tile-cache'
 
 let root: string
 beforeAll(async () => {
@@ -108,20 +107,6 @@ it('writes curves as a table with the same columns in every row', () => {
   expect(rows[0]?.split(',')[columns.indexOf('mse')]).toBe('0.5')
   expect(rows[1]?.split(',')[columns.indexOf('mse')]).toBe('')
   expect(rows[1]?.split(',')[columns.indexOf('validation.perplexity')]).toBe('5')
-})
-
-it('asks for each tile once and keeps the order', async () => {
-  const cache = new TileCache()
-  const asked: number[][] = []
-  const decode = (missing: number[]) => {
-    asked.push(missing)
-    const pixels = Uint8Array.from(missing.flatMap((index) => [index, index, index]))
-    return Promise.resolve({ size: 1, pixels })
-  }
-  expect([...(await cache.get('m', [2, 1, 2], decode)).pixels]).toEqual([2, 2, 2, 1, 1, 1, 2, 2, 2])
-  expect([...(await cache.get('m', [1, 3], decode)).pixels]).toEqual([1, 1, 1, 3, 3, 3])
-  await cache.get('other', [1], decode)
-  expect(asked).toEqual([[2, 1], [3], [1]])
 })
 
 it('works through a list a few at a time, in order', async () => {
