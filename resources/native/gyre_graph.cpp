@@ -3,6 +3,8 @@
 //
 //   open(config)                      → session   ConfigProto bytes; an external, closed by `close` or the collector
 //   extend(session, graphDef)                     adds nodes
+//   describe(session, graphDef, name, inputs) → outputs   adds the one node of a GraphDef; inputs: [name, output] of what it
+//                                                 reads; outputs: [dtype, shape], with −1 for a size that nobody knows yet
 //   prepare(session, feeds, fetches, targets) → call   feeds: [name, dtype, shape]; fetches, targets: names
 //   run(session, call, inputs)        → outputs   inputs: one typed array a feed; outputs: [dtype, shape, ArrayBuffer]
 //   close(session)
@@ -199,6 +201,54 @@ napi_value Extend(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value TypeOf(napi_env env, TF_Graph* graph, TF_Output output) {
+  Status status;
+  const int rank = TF_GraphGetTensorNumDims(graph, output, status.get());
+  status.Check();
+  std::vector<int64_t> sizes(rank < 0 ? 1 : static_cast<size_t>(rank), -1);
+  if (rank >= 0) TF_GraphGetTensorShape(graph, output, sizes.data(), rank, status.get());
+  status.Check();
+  napi_value entry, dtype, shape;
+  CheckNode(napi_create_array_with_length(env, 2, &entry), "array");
+  CheckNode(napi_create_int32(env, TF_OperationOutputType(output), &dtype), "dtype");
+  CheckNode(napi_create_array_with_length(env, sizes.size(), &shape), "shape");
+  for (size_t d = 0; d < sizes.size(); d++) {
+    napi_value size;
+    CheckNode(napi_create_int64(env, sizes[d], &size), "size");
+    CheckNode(napi_set_element(env, shape, static_cast<uint32_t>(d), size), "size");
+  }
+  CheckNode(napi_set_element(env, entry, 0, dtype), "entry");
+  CheckNode(napi_set_element(env, entry, 1, shape), "entry");
+  return entry;
+}
+
+napi_value Describe(napi_env env, napi_callback_info info) {
+  const auto values = Arguments(env, info, 4);
+  Session& session = SessionOf(env, values[0]);
+  const Bytes bytes = BytesOf(env, values[1]);
+  std::unique_ptr<TF_Buffer, void (*)(TF_Buffer*)> buffer(TF_NewBufferFromString(bytes.data, bytes.size),
+                                                          TF_DeleteBuffer);
+  std::unique_ptr<TF_ImportGraphDefOptions, void (*)(TF_ImportGraphDefOptions*)> options(
+      TF_NewImportGraphDefOptions(), TF_DeleteImportGraphDefOptions);
+  for (uint32_t i = 0; i < Length(env, values[3]); i++) {
+    const napi_value entry = At(env, values[3], i);
+    const std::string name = Text(env, At(env, entry, 0));
+    const auto output = static_cast<int>(Integer(env, At(env, entry, 1)));
+    TF_ImportGraphDefOptionsAddInputMapping(options.get(), name.c_str(), output,
+                                            {OperationOf(session, name), output});
+  }
+  Status status;
+  TF_GraphImportGraphDef(session.graph, buffer.get(), options.get(), status.get());
+  status.Check();
+  TF_Operation* operation = OperationOf(session, Text(env, values[2]));
+  const int count = TF_OperationNumOutputs(operation);
+  napi_value outputs;
+  CheckNode(napi_create_array_with_length(env, count, &outputs), "array");
+  for (int i = 0; i < count; i++)
+    CheckNode(napi_set_element(env, outputs, i, TypeOf(env, session.graph, {operation, i})), "output");
+  return outputs;
+}
+
 napi_value Prepare(napi_env env, napi_callback_info info) {
   const auto values = Arguments(env, info, 4);
   Session& session = SessionOf(env, values[0]);
@@ -314,6 +364,7 @@ void Export(napi_env env, napi_value exports, const char* name) {
 NAPI_MODULE_INIT() {
   Export<Open>(env, exports, "open");
   Export<Extend>(env, exports, "extend");
+  Export<Describe>(env, exports, "describe");
   Export<Prepare>(env, exports, "prepare");
   Export<Run>(env, exports, "run");
   Export<Close>(env, exports, "close");

@@ -1,7 +1,7 @@
 // Measures training steps on this machine: eager, compiled, compiled in bfloat16 and as a run takes them, each in a
-// trainer of its own, in turn, so that what else the machine does falls on all of them.
+// trainer of its own, in turn, so that what else the machine does falls on all of them. (Large models go one by one.)
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { StepBench, StepKind, TimedSteps } from '#shared/contract/bench'
 import type { EngineWish } from '#shared/contract/common'
@@ -13,6 +13,7 @@ import { median } from '#shared/median'
 import { createClient } from '#shared/rpc/index'
 import { writeNoisePack } from '#main/data/index'
 import type { JobContext, Jobs, StartedJob } from './jobs'
+import { estimateMemory } from './preflight'
 import type { Trainer } from './trainer-client'
 import type { ChosenHost, TrainerProcess } from './trainer-host'
 import { transformOf } from './training'
@@ -27,9 +28,9 @@ export interface StepBenchOptions {
 /** In the order in which they take turns. */
 const kinds: readonly StepKind[] = ['usual', 'eager', 'compiled', 'compiledBf16']
 /** One after the other, before it is the next one's turn. */
-const stepsPerTurn = 5
+const mostStepsPerTurn = 5
 /** Untimed: kernels and memory are set up in the first ones. */
-const warmUpSteps = 3
+const warmUpSteps = 2
 /** So many that they are not all read from one place. */
 const noiseImages = 1024
 
@@ -41,6 +42,9 @@ interface Side {
   taken: TimedSteps[]
 }
 
+type Sides = Map<StepKind, Side>
+type Turn = (kind: StepKind, side: Side, steps: number) => Promise<void>
+
 export class Bench {
   constructor(
     private readonly jobs: Jobs,
@@ -49,7 +53,7 @@ export class Bench {
 
   /** Throws `engine-unavailable` where the engine can't run here. */
   step(options: StepBenchOptions): StartedJob<StepBench & { engine: EngineUsed }> {
-    return this.jobs.start({ kind: 'bench', title: 'Measuring training steps', unit: 'steps' }, (job) =>
+    return this.jobs.start({ kind: 'bench', title: 'Measuring training steps', unit: 'turns' }, (job) =>
       this.#measure(options, job),
     )
   }
@@ -59,39 +63,25 @@ export class Bench {
     job: JobContext,
   ): Promise<StepBench & { engine: EngineUsed }> {
     const folder = await mkdtemp(join(tmpdir(), 'gyre-step-bench-'))
-    const sides = new Map<StepKind, Side>()
+    const sides: Sides = new Map()
     const stop = (): void => {
       for (const { process } of sides.values()) void process.kill()
     }
     job.signal.addEventListener('abort', stop, { once: true })
     try {
       const packed = await writeNoisePack(join(folder, 'pack'), noiseImages, transformOf(config))
+      const stepsPerTurn = Math.min(steps, mostStepsPerTurn)
       const rounds = Math.ceil(steps / stepsPerTurn)
       const total = (1 + rounds) * kinds.length
-      let turns = 0
-      let engine: EngineUsed | null = null
-      const turn = async (kind: StepKind, count: number, side: Side): Promise<void> => {
-        job.signal.throwIfAborted()
-        const taken = await side.trainer.bench({ config, packed, kind, steps: count })
-        side.taken.push(taken)
-        turns++
-        job.update({ phase: 'Measuring', done: turns, total, unit: 'turns' })
+      let done = 0
+      const turn: Turn = async (kind, side, count) => {
+        if (side.reason === null) {
+          job.signal.throwIfAborted()
+          side.taken.push(await side.trainer.bench({ config, packed, kind, steps: count }))
+        }
+        job.update({ phase: 'Measuring', done: ++done, total })
       }
-      for (const kind of kinds) {
-        job.signal.throwIfAborted()
-        const process = await this.host.start(wish)
-        const { trainer } = createClient(trainerContract, process.transport)
-        const side: Side = { process, trainer, reason: null, taken: [] }
-        sides.set(kind, side)
-        engine = await trainer.load({ engine: wish })
-        await turn(kind, warmUpSteps, side).catch((error: unknown) => {
-          if (!(error instanceof GyreError) || error.code !== 'unsupported') throw error
-          side.reason = error.message
-        })
-      }
-      for (let round = 0; round < rounds; round++)
-        for (const [kind, side] of sides) if (side.reason === null) await turn(kind, stepsPerTurn, side)
-      if (!engine) throw new GyreError('engine-unavailable', 'No engine was measured.')
+      const engine = await this.#take(sides, wish, turn, { rounds, stepsPerTurn, alone: needsAll(config) })
       return { engine, ...summary(sides) }
     } catch (error) {
       job.signal.throwIfAborted()
@@ -102,15 +92,50 @@ export class Bench {
       await rm(folder, { recursive: true, force: true })
     }
   }
+
+  /** All turns of all sides, in turn or, `alone`, one side after the other. */
+  async #take(
+    sides: Sides,
+    wish: EngineWish,
+    turn: Turn,
+    { rounds, stepsPerTurn, alone }: { rounds: number; stepsPerTurn: number; alone: boolean },
+  ): Promise<EngineUsed> {
+    let engine: EngineUsed | null = null
+    for (const kind of kinds) {
+      const process = await this.host.start(wish)
+      const { trainer } = createClient(trainerContract, process.transport)
+      const side: Side = { process, trainer, reason: null, taken: [] }
+      sides.set(kind, side)
+      engine = await trainer.load({ engine: wish })
+      await turn(kind, side, warmUpSteps).catch((error: unknown) => {
+        if (!(error instanceof GyreError) || error.code !== 'unsupported') throw error
+        side.reason = error.message
+      })
+      for (let round = 0; alone && round < rounds; round++) await turn(kind, side, stepsPerTurn)
+      if (alone) await process.kill()
+    }
+    for (let round = 0; !alone && round < rounds; round++)
+      for (const [kind, side] of sides) await turn(kind, side, stepsPerTurn)
+    if (!engine) throw new GyreError('engine-unavailable', 'No engine was measured.')
+    return engine
+  }
+}
+
+/** Whether models of this size do not fit into the machine's memory beside each other. */
+function needsAll(config: RunConfig): boolean {
+  return kinds.length * estimateMemory(config) > totalmem() / 2
 }
 
 /** A lost connection means that a trainer died: its reason. */
-async function explain(sides: ReadonlyMap<StepKind, Side>, error: unknown): Promise<unknown> {
+async function explain(sides: Sides, error: unknown): Promise<unknown> {
   if (!(error instanceof GyreError) || error.code !== 'disconnected') return error
-  return (await Promise.race([...sides.values()].map(({ process }) => process.ended))) ?? error
+  const crashes = [...sides.values()].map(
+    async ({ process }) => (await process.ended) ?? Promise.reject(error),
+  )
+  return Promise.any(crashes).catch(() => error)
 }
 
-function summary(sides: ReadonlyMap<StepKind, Side>): StepBench {
+function summary(sides: Sides): StepBench {
   const timed = (kind: StepKind): TimedSteps[] => sides.get(kind)?.taken.slice(1) ?? []
   const medianOf = (kind: StepKind): number => median(timed(kind).flatMap(({ stepMs }) => stepMs))
   const reasonOf = (kind: StepKind): string | null => sides.get(kind)?.reason ?? null

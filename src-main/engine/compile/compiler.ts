@@ -7,6 +7,7 @@ import type { Ref } from './graph'
 import { addUpdates, readVariables } from './program'
 import { CannotCompile, record, type NativeBackend, type Recording } from './recorder'
 import { requireSame } from './same-graph'
+import { withShapes } from './shapes'
 import { GraphSession, sessionConfig, type Callable, type NativeGraph, type Values } from './session'
 
 export interface CompileOptions {
@@ -60,6 +61,7 @@ function resolveUpdates<A, B>(updates: Updates<A>, resolve: (value: A) => B): Up
 
 export class Compiler {
   readonly #backend: NativeBackend
+  readonly #native: NativeGraph
   readonly #variables: ReadonlyMap<string, tf.Variable>
   readonly #exact: boolean
   readonly #session: GraphSession
@@ -72,6 +74,7 @@ export class Compiler {
    */
   constructor(native: NativeGraph, variables: ReadonlyMap<string, tf.Variable>, exact = false) {
     this.#backend = tf.backend() as unknown as NativeBackend
+    this.#native = native
     this.#variables = variables
     this.#exact = exact
     // Variables that started as copies share their values, which a recording could not tell apart.
@@ -147,8 +150,8 @@ export class Compiler {
     tf.tidy(() => {
       const { feeds, compute } = trace(round)
       const named = { feeds, variables: this.#variables }
-      recordings.push(
-        record(this.#backend, named, compute, ({ outputs, updates }, resolve) => {
+      const recording = withShapes(this.#native, (describe) =>
+        record(this.#backend, describe, named, compute, ({ outputs, updates }, resolve) => {
           const result = {
             outputs: resolved(outputs, resolve),
             updates: updates ? resolveUpdates(updates, resolve) : null,
@@ -158,6 +161,7 @@ export class Compiler {
           return result
         }),
       )
+      recordings.push(recording)
     })
     const [recording] = recordings
     if (!recording) throw new Error('Nothing was recorded.')

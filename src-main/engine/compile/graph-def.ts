@@ -58,20 +58,31 @@ export interface Placement {
   device: string | null
 }
 
-/** The bytes of a GraphDef with the nodes that `roots` need. */
-export function graphDef(graph: Graph, roots: readonly number[], { prefix, device }: Placement): Uint8Array {
+function nodeDef(graph: Graph, index: number, { prefix, device }: Placement): Message {
+  const node = nodeAt(graph, index)
+  const refName = ({ node: of, output }: Ref): string =>
+    output === 0 ? nodeName(prefix, of) : `${nodeName(prefix, of)}:${output}`
+  const definition = new Message().text(1, nodeName(prefix, index)).text(2, node.op)
+  for (const input of node.inputs) definition.text(3, refName(input))
+  for (const before of node.after ?? []) definition.text(3, `^${nodeName(prefix, before)}`)
+  if (device !== null) definition.text(4, device)
+  for (const [key, value] of attributesOf(node))
+    definition.message(5, new Message().text(1, key).message(2, value))
+  return definition
+}
+
+/** The bytes of a GraphDef with these nodes, whether or not those that they read are among them. */
+export function nodesDef(graph: Graph, indices: readonly number[], placement: Placement): Uint8Array {
   const message = new Message()
-  const refName = ({ node, output }: Ref): string =>
-    output === 0 ? nodeName(prefix, node) : `${nodeName(prefix, node)}:${output}`
-  for (const index of [...reachable(graph, roots)].sort((a, b) => a - b)) {
-    const node = nodeAt(graph, index)
-    const definition = new Message().text(1, nodeName(prefix, index)).text(2, node.op)
-    for (const input of node.inputs) definition.text(3, refName(input))
-    for (const before of node.after ?? []) definition.text(3, `^${nodeName(prefix, before)}`)
-    if (device !== null) definition.text(4, device)
-    for (const [key, value] of attributesOf(node))
-      definition.message(5, new Message().text(1, key).message(2, value))
-    message.message(1, definition)
-  }
+  for (const index of indices) message.message(1, nodeDef(graph, index, placement))
   return message.message(4, new Message().integer(1, producerVersion)).finish()
+}
+
+/** The bytes of a GraphDef with the nodes that `roots` need. */
+export function graphDef(graph: Graph, roots: readonly number[], placement: Placement): Uint8Array {
+  return nodesDef(
+    graph,
+    [...reachable(graph, roots)].sort((a, b) => a - b),
+    placement,
+  )
 }

@@ -1,7 +1,18 @@
 // Records what one eager computation asks of TensorFlow, at the binding: every operation becomes a node, every tensor
-// made on the way a constant, what was named beforehand a feed or a variable. The computation runs as it always does.
-import type * as tf from '@tensorflow/tfjs-core'
-import { append, dataTypes, typeAttribute, typeOf, type Attribute, type Graph, type Ref } from './graph'
+// made on the way a constant, what was named beforehand a feed or a variable. Nothing is computed: an operation's results
+// are tensors with a type and a shape but no values, so a recording needs neither the step's time nor its memory.
+import * as tf from '@tensorflow/tfjs-core'
+import {
+  append,
+  dataTypes,
+  nodeAt,
+  typeAttribute,
+  typeOf,
+  type Attribute,
+  type Graph,
+  type Ref,
+  type TensorType,
+} from './graph'
 
 /** The binding of tfjs-node, as far as a recording hears it. */
 interface Binding {
@@ -48,6 +59,9 @@ export interface Recording<Result> {
   result: Result
 }
 
+/** Types and shapes of what the last node of a graph makes. Asked about every node in turn. */
+export type Describe = (graph: Graph) => readonly TensorType[]
+
 interface Named {
   feeds: ReadonlyMap<string, tf.Tensor>
   variables: ReadonlyMap<string, tf.Tensor>
@@ -88,13 +102,17 @@ function constantNode(dtype: number, shape: readonly number[], values: ArrayBuff
   }
 }
 
+/** tfjs-node deletes no tensor with such a number, and TensorFlow gives none out. */
+const withoutValues = -1
+
 /**
  * Runs `compute` once and records it. `resolve` turns a tensor of its result into the output of a node; it works until
- * `record` returns. Tensors that `compute` reads but that are neither named nor made by it are refused, and so is
- * reading numbers back: a graph could not know them.
+ * `record` returns, and so do the tensors. Tensors that `compute` reads but that are neither named nor made by it are
+ * refused, and so is reading numbers back: a graph could not know them.
  */
 export function record<Computed, Result>(
   backend: NativeBackend,
+  describe: Describe,
   { feeds, variables }: Named,
   compute: () => Computed,
   collect: (computed: Computed, resolve: (tensor: tf.Tensor) => Ref) => Result,
@@ -114,6 +132,7 @@ export function record<Computed, Result>(
     const id = idOf(tensor)
     if (known.has(id)) throw new RangeError('Two inputs of a recording share their values.')
     known.set(id, ref)
+    describe(graph)
     return ref
   }
   const named = (op: string, tensors: ReadonlyMap<string, tf.Tensor>): Map<string, Ref> =>
@@ -127,26 +146,34 @@ export function record<Computed, Result>(
     if (!ref) throw new CannotCompile(`${op} reads a tensor from outside the step.`)
     return ref
   }
+  let unused = withoutValues
   const listening: Partial<Binding> = {
     executeOp: (name, attributes, inputs, count) => {
-      const results = binding.executeOp(name, attributes, inputs, count)
       const refs = inputs.map((id) => refOf(id, name))
       const [first] = refs
-      const node = append(graph, {
+      const { node } = append(graph, {
         op: name,
         inputs: refs,
         attributes: {
           ...(first && untyped.has(name) && { T: typeAttribute(typeOf(graph, first).dtype) }),
           ...Object.fromEntries(attributes.map((one) => [one.name, attributeOf(binding, name, one)])),
         },
-        outputs: results.map(({ dtype, shape }) => ({ dtype, shape: [...shape] })),
+        outputs: [],
       })
-      results.forEach(({ id }, output) => known.set(id, { node: node.node, output }))
-      return results
+      const types = describe(graph).slice(0, count)
+      if (types.some(({ shape }) => shape.some((size) => size < 0)))
+        throw new CannotCompile(`${name} makes a tensor whose size depends on its values.`)
+      nodeAt(graph, node).outputs.push(...types)
+      return types.map(({ dtype, shape }, output) => {
+        const id = unused--
+        known.set(id, { node, output })
+        return { id, dtype, shape: [...shape] }
+      })
     },
     createTensor: (shape, dtype, values) => {
       const id = binding.createTensor(shape, dtype, values)
       known.set(id, append(graph, constantNode(dtype, shape, values)))
+      describe(graph)
       return id
     },
     tensorDataSync: () => {
@@ -156,9 +183,12 @@ export function record<Computed, Result>(
   // The binding's own members cannot be written to, but an object that inherits from it may hide them.
   backend.binding = Object.create(binding, Object.getOwnPropertyDescriptors(listening)) as Binding
   try {
-    const computed = compute()
-    const result = collect(computed, (tensor) => refOf(idOf(tensor), 'The result'))
-    return { graph, feeds: placeholders, reads, result }
+    const results: Result[] = []
+    // What has no values must be gone before TensorFlow is asked again.
+    tf.tidy(() => {
+      results.push(collect(compute(), (tensor) => refOf(idOf(tensor), 'The result')))
+    })
+    return { graph, feeds: placeholders, reads, result: results[0] as Result }
   } finally {
     backend.binding = binding
   }

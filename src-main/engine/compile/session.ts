@@ -15,6 +15,12 @@ export interface NativeGraph extends GraphModule {
 export interface GraphModule {
   open(config: Uint8Array): unknown
   extend(session: unknown, graphDef: Uint8Array): void
+  describe(
+    session: unknown,
+    graphDef: Uint8Array,
+    name: string,
+    inputs: [name: string, output: number][],
+  ): [dtype: number, shape: number[]][]
   prepare(
     session: unknown,
     feeds: [name: string, dtype: number, shape: readonly number[]][],

@@ -7,6 +7,7 @@ import { lowNodes } from '#main/engine/compile/bfloat16'
 import { fuse } from '#main/engine/compile/fuse'
 import { nodeAt, reachable, typeOf, type Graph, type GraphNode } from '#main/engine/compile/graph'
 import { record, type NativeBackend } from '#main/engine/compile/recorder'
+import { withShapes } from '#main/engine/compile/shapes'
 import { loadEngine, type Engine } from '#main/engine/index'
 import { computeStep, createModel, createOptimizer, createRandom, stepInputs } from '#main/model/index'
 import { stepVariables } from '#main/train/compiled-steps'
@@ -39,20 +40,25 @@ function recorded(input: ConfigInput): Recorded {
     const inputs = stepInputs(model, optimizer, x, { learningRate: 1e-3, t: 1, random: createRandom(1) })
     const { keep, rate, epsilon } = inputs
     const feeds = new Map<string, tf.Tensor>(Object.entries({ x, keep, rate, epsilon }))
-    const recording = record(
-      tf.backend() as unknown as NativeBackend,
-      { feeds, variables },
-      () => computeStep(model, optimizer, config, inputs, { leaveAdam: true }),
-      ({ output, assignments, adam }, resolve) => {
-        const outputs = Object.values(output) as tf.Tensor[]
-        const results = [
-          ...outputs,
-          ...assignments.map(([, next]) => next),
-          ...adam.map(({ gradient }) => gradient),
-        ]
-        roots.push(...results.map((tensor) => resolve(tensor).node))
-        tf.dispose(outputs)
-      },
+    const { graphs: native } = engine
+    if (!native) throw new Error('This engine runs no graphs.')
+    const recording = withShapes(native, (describe) =>
+      record(
+        tf.backend() as unknown as NativeBackend,
+        describe,
+        { feeds, variables },
+        () => computeStep(model, optimizer, config, inputs, { leaveAdam: true }),
+        ({ output, assignments, adam }, resolve) => {
+          const outputs = Object.values(output) as tf.Tensor[]
+          const results = [
+            ...outputs,
+            ...assignments.map(([, next]) => next),
+            ...adam.map(({ gradient }) => gradient),
+          ]
+          roots.push(...results.map((tensor) => resolve(tensor).node))
+          tf.dispose(outputs)
+        },
+      ),
     )
     graphs.push(recording.graph)
   })

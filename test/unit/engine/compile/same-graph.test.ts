@@ -1,7 +1,13 @@
 // Recordings on a small stand-in for the binding: what differs from step to step must be found, and named.
 import type * as tf from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
-import { CannotCompile, record, type NativeBackend, type Recording } from '#main/engine/compile/recorder'
+import {
+  CannotCompile,
+  record,
+  type Describe,
+  type NativeBackend,
+  type Recording,
+} from '#main/engine/compile/recorder'
 import { requireSame } from '#main/engine/compile/same-graph'
 
 const attributeTypes = {
@@ -13,6 +19,9 @@ const attributeTypes = {
   TF_ATTR_SHAPE: 5,
 }
 
+/** Every result is two float32 numbers, but `Where` makes as many as it finds. */
+const describeNode: Describe = ({ nodes }) => [{ dtype: 1, shape: [nodes.at(-1)?.op === 'Where' ? -1 : 2] }]
+
 /** Gives out numbers, computes nothing. */
 function standIn(): NativeBackend {
   let next = 0
@@ -20,7 +29,9 @@ function standIn(): NativeBackend {
   return {
     binding: {
       ...attributeTypes,
-      executeOp: () => [{ id: next++, shape: [2], dtype: 1 }],
+      executeOp: () => {
+        throw new Error('Nothing may be computed.')
+      },
       createTensor: () => next++,
       tensorDataSync: () => new Float32Array(2),
     },
@@ -41,14 +52,14 @@ function recordStep(step: Step): Recording<void> {
   const x = { dataId: {}, dtype: 'float32', shape: [2] } as unknown as tf.Tensor
   const named = { feeds: new Map([['x', x]]), variables: new Map<string, tf.Tensor>() }
   const compute = (): number => step(backend, backend.getInputTensorIds([x])[0] ?? -1)
-  return record(backend, named, compute, () => undefined)
+  return record(backend, describeNode, named, compute, () => undefined)
 }
 
 const multiplyBy =
   (factor: number): Step =>
   ({ binding }, x) => {
     const constant = binding.createTensor([], 1, Float32Array.of(factor))
-    return binding.executeOp('Mul', [], [x, constant], 1)[0]?.id ?? -1
+    return binding.executeOp('Mul', [], [x, constant], 1)[0]?.id ?? 0
   }
 
 describe('two recordings', () => {
@@ -65,7 +76,7 @@ describe('two recordings', () => {
     const op =
       (name: string, value = 1): Step =>
       ({ binding }, x) =>
-        binding.executeOp(name, [{ name: 'axis', type: 1, value }], [x], 1)[0]?.id ?? -1
+        binding.executeOp(name, [{ name: 'axis', type: 1, value }], [x], 1)[0]?.id ?? 0
     const refuse = (a: Step, b: Step): void =>
       expect(() => requireSame(recordStep(a).graph, recordStep(b).graph)).toThrow(CannotCompile)
     refuse(op('Sin'), op('Cos'))
@@ -76,8 +87,14 @@ describe('two recordings', () => {
 
 describe('a recording refuses', () => {
   it('a tensor from outside, by the operation', () => {
-    expect(() => recordStep(({ binding }) => binding.executeOp('Exp', [], [12_345], 1)[0]?.id ?? -1)).toThrow(
+    expect(() => recordStep(({ binding }) => binding.executeOp('Exp', [], [12_345], 1)[0]?.id ?? 0)).toThrow(
       'Exp reads a tensor from outside the step.',
+    )
+  })
+
+  it('a tensor whose size depends on its values, by the operation', () => {
+    expect(() => recordStep(({ binding }, x) => binding.executeOp('Where', [], [x], 1)[0]?.id ?? 0)).toThrow(
+      'Where makes a tensor whose size depends on its values.',
     )
   })
 
@@ -97,6 +114,7 @@ describe('a recording refuses', () => {
     expect(() =>
       record(
         backend,
+        describeNode,
         named,
         () => 0,
         () => 0,
@@ -111,7 +129,7 @@ describe('a recording refuses', () => {
     const fail = (): never => {
       throw new Error('no')
     }
-    expect(() => record(backend, named, fail, () => 0)).toThrow('no')
+    expect(() => record(backend, describeNode, named, fail, () => 0)).toThrow('no')
     expect(backend.binding).toBe(binding)
   })
 })
