@@ -2,12 +2,13 @@
 import sparticuz from '@sparticuz/chromium'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 
-export async function launchChromium(): Promise<Browser> {
+/** `apart`: page, compositor and browser in processes of their own, as people have them; for measuring. */
+export async function launchChromium({ apart = false } = {}): Promise<Browser> {
   return chromium.launch({
     executablePath: await sparticuz.executablePath(),
     // Nothing of the browser itself may call out, whatever the network allows.
     args: [
-      ...sparticuz.args,
+      ...sparticuz.args.filter((arg) => !apart || arg !== '--single-process'),
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
