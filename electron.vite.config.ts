@@ -5,8 +5,8 @@ import { defineConfig } from 'electron-vite'
 const root = import.meta.dirname
 const entry = (path: string): string => resolve(root, path)
 
-// One bundle per runtime: `main` holds the four Node entries (Electron shell, serve, command line, trainer
-// worker), `preload` is one CommonJS file because a sandboxed window can load nothing else.
+// One bundle per runtime: `main` holds the Node entries (Electron shell, command line, and the threads:
+// trainer and decoder), `preload` is one CommonJS file because a sandboxed window can load nothing else.
 export default defineConfig({
   main: {
     build: {
@@ -16,6 +16,7 @@ export default defineConfig({
           shell: entry('src-main/shell/main.ts'),
           cli: entry('src-main/cli/main.ts'),
           trainer: entry('src-main/train/worker.ts'),
+          decoder: entry('src-main/data/decoder-worker.ts'),
         },
         output: { format: 'es' },
       },

@@ -80,10 +80,13 @@ export async function readConfig(from: ConfigArguments): Promise<RunConfig> {
   })
 }
 
-/** `sample`, the id of a dataset in the library, or a folder, which is imported (and scanned again if it was before). */
-export async function readData(session: Session, text: string): Promise<string> {
+/**
+ * `sample`, the id of a dataset in the library, or a folder, which is imported (and scanned again if it was before).
+ * @param config of the run that it is for: images are prepared for it on the way
+ */
+export async function readData(session: Session, text: string, config: RunConfig): Promise<string> {
   const { datasets } = session.service
-  if (text === 'sample') return (await finish(session, datasets.importSample())).id
+  if (text === 'sample') return (await finish(session, datasets.importSample(config))).id
   if (identifier.safeParse(text).success) {
     const known = await datasets.get(text).catch(() => null)
     if (known) return known.id
@@ -95,7 +98,7 @@ export async function readData(session: Session, text: string): Promise<string> 
       `“${text}” is neither a folder nor a dataset of the library.`,
       'Pass a folder of images, a dataset’s id, or the word sample.',
     )
-  const dataset = await finish(session, await datasets.importFolder(text))
+  const dataset = await finish(session, await datasets.importFolder(text, { config }))
   if (dataset.skippedCount > 0) await saySkipped(session, dataset)
   if (dataset.imageCount === 0)
     throw new GyreError(

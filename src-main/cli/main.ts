@@ -25,6 +25,7 @@ const exitCode = await run(
   {
     libraryPath: gyreHome(),
     trainerEntry: join(folder, 'trainer.js'),
+    decoderEntry: join(folder, 'decoder.js'),
     rendererFolder: join(folder, '..', 'renderer'),
     version,
     output: new Output(streams, argv.includes('--json')),

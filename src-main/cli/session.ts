@@ -10,6 +10,7 @@ import { progressTo } from './progress'
 export interface Surroundings {
   libraryPath: string
   trainerEntry: string
+  decoderEntry: string
   rendererFolder: string
   version: string
   output: Output
@@ -34,7 +35,7 @@ export async function withService<T>(
   work: (session: Session) => Promise<T>,
   how: { evaluations?: boolean; ownProcess?: boolean } = {},
 ): Promise<T> {
-  const { libraryPath, trainerEntry, version, output } = surroundings
+  const { libraryPath, trainerEntry, decoderEntry, version, output } = surroundings
   const controller = new AbortController()
   let opened: Service | null = null
   let interruptedAt = 0
@@ -59,6 +60,7 @@ export async function withService<T>(
     const service = await createService({
       libraryPath,
       trainerEntry,
+      decoderEntry,
       isolation,
       version,
       host: browserHost,

@@ -1,7 +1,7 @@
 // A dataset on disk: dataset.json (written last, so that it exists only whole) with the report's counts, and the lists
 // items.jsonl and skipped.jsonl beside it.
 import { createHash } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, statfs } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { GyreError } from '#shared/contract/errors'
 import {
@@ -14,18 +14,21 @@ import {
   type SkippedFile,
 } from '#shared/contract/files'
 import { atomicWriteJson } from './atomic'
+import type { Transform } from '#shared/contract/common'
 import { describeFsError } from './fs-errors'
 import { createLineWriter, readLines } from './jsonl'
+import { imageBytes } from './pack-format'
+import { openPack } from './pack-reader'
+import { createPackWriter, packFolderOf, type NamedImage, type PackWriter } from './pack-write'
 import { joinInside } from './paths'
-import type { WorkOptions } from './progress'
-import { scanFolder } from './scan'
+import { openScan, type ScanOptions } from './scan'
 
 const itemsPath = (folder: string): string => join(folder, 'items.jsonl')
 export const skippedFileName = 'skipped.jsonl'
 const skippedPath = (folder: string): string => join(folder, skippedFileName)
 const datasetPath = (folder: string): string => join(folder, 'dataset.json')
 
-export interface ImportOptions extends WorkOptions {
+export interface ImportOptions extends ScanOptions {
   /** Gyre's own folder of this dataset; made if it is not there. */
   datasetFolder: string
   /** Absolute, or for `copy` relative to `datasetFolder`. */
@@ -34,6 +37,11 @@ export interface ImportOptions extends WorkOptions {
   id: string
   name: string
   licence?: string
+  /**
+   * The transform that the first run will probably ask for: its pack is made on the way, because decoding an image to
+   * check it and to pack it is the same work.
+   */
+  prepare?: Transform
 }
 
 /** Absolute path of the source folder; that of a copy lies in the dataset's own. */
@@ -89,28 +97,69 @@ function createSummary() {
   }
 }
 
+/** A pack that nobody has asked for yet may take up no more than this share of the free space. */
+const shareOfSpace = 1 / 4
+
+/** Whether the dataset, as it was imported last, has this pack: then the files have probably not changed. */
+async function isPrepared(datasetFolder: string, transform: Transform): Promise<boolean> {
+  try {
+    const { fingerprint } = await readDataset(datasetFolder)
+    openPack(packFolderOf(datasetFolder, fingerprint, transform)).close()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The pack that an import makes on the way. Where it can't be made, a run makes it and says why not. */
+async function startPack(
+  { datasetFolder, prepare }: ImportOptions,
+  count: number,
+): Promise<PackWriter | null> {
+  if (!prepare || count === 0 || (await isPrepared(datasetFolder, prepare))) return null
+  try {
+    const { bavail, bsize } = await statfs(datasetFolder)
+    if (count * imageBytes(prepare) > bavail * bsize * shareOfSpace) return null
+    return await createPackWriter(datasetFolder, prepare)
+  } catch {
+    return null
+  }
+}
+
 /**
  * Scans `source` and writes the dataset's files. A folder without any usable image still becomes a dataset, because
  * its report says why.
  * @throws GyreError about the source folder, `no-space`, or `cancelled`; nothing readable is left then
  */
 export async function importDataset(options: ImportOptions): Promise<DatasetFile> {
-  const { datasetFolder, source, kind, id, name, licence } = options
+  const { datasetFolder, source, kind, id, name, licence, prepare } = options
   await mkdir(datasetFolder, { recursive: true }).catch((error: unknown) => {
     throw describeFsError(error, datasetFolder)
   })
   const items = await createLineWriter(itemsPath(datasetFolder))
   const skipped = await createLineWriter(skippedPath(datasetFolder))
   const summary = createSummary()
+  let pack: PackWriter | null = null
+  const giveUpPack = async (): Promise<void> => {
+    await pack?.discard()
+    pack = null
+  }
   try {
-    for await (const found of scanFolder(sourceFolder(datasetFolder, options), options)) {
-      if (found.kind === 'item') {
-        summary.addItem(found.item)
-        await items.append(found.item)
-      } else {
-        summary.addSkipped(found.skipped)
-        await skipped.append(found.skipped)
+    const scan = await openScan(sourceFolder(datasetFolder, options), options)
+    pack = await startPack(options, scan.total)
+    for await (const { results, pixels } of scan.parts(prepare)) {
+      const images: NamedImage[] = []
+      for (const found of results) {
+        if (found.kind === 'item') {
+          images.push([items.count, found.item.file])
+          summary.addItem(found.item)
+          await items.append(found.item)
+        } else {
+          summary.addSkipped(found.skipped)
+          await skipped.append(found.skipped)
+        }
       }
+      await pack?.append(images, pixels).catch(giveUpPack)
     }
     await items.finish()
     await skipped.finish()
@@ -124,9 +173,11 @@ export async function importDataset(options: ImportOptions): Promise<DatasetFile
       licence,
       ...summary.result(),
     })
+    if (dataset.imageCount > 0) await pack?.finish(dataset.fingerprint).catch(giveUpPack)
     await atomicWriteJson(datasetPath(datasetFolder), dataset)
     return dataset
   } finally {
+    await pack?.discard()
     await items.discard()
     await skipped.discard()
   }
@@ -179,14 +230,14 @@ export async function readSkipped(
   return { total, items: values }
 }
 
-/** All used files with their positions, a page at a time in memory. */
+/** All used files with their positions, a page at a time. */
 export async function* eachItem(
   datasetFolder: string,
-): AsyncGenerator<{ position: number; item: DatasetItem }> {
+): AsyncGenerator<{ position: number; item: DatasetItem }[]> {
   const pageLines = 1024
   for (let offset = 0; ; offset += pageLines) {
     const { total, items } = await readItems(datasetFolder, offset, pageLines)
-    for (const [i, item] of items.entries()) yield { position: offset + i, item }
+    yield items.map((item, i) => ({ position: offset + i, item }))
     if (offset + pageLines >= total) return
   }
 }

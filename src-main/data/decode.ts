@@ -3,8 +3,8 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp'
 import { GyreError } from '#shared/contract/errors'
 import type { Transform } from '#shared/contract/common'
-import { mendJpeg } from './jpeg'
-import { createTurns, largePixels, maxPixels } from './limits'
+import { hasSoundEnd, isLastCorner, looksMissing, mendJpeg, scaleOf } from './jpeg'
+import { createTurns, largePixels, maxPixels, type Turns } from './limits'
 import type { ImageFormat } from './sniff'
 import { Unusable } from './unusable'
 
@@ -61,27 +61,8 @@ function factsOf(metadata: Metadata, format: ImageFormat): ImageFacts {
   return { width, height, format, mode: metadata.space, hasAlpha: metadata.hasAlpha }
 }
 
-/** Large images one at a time. */
-function weighed<T>(facts: ImageFacts, task: () => Promise<T>): Promise<T> {
-  return facts.width * facts.height > largePixels ? takeTurns(task) : task()
-}
-
-/**
- * Decodes every pixel once to know that the file is whole.
- * @throws Unusable `corrupt`, `too-large` or `unsupported-format`
- */
-export async function inspectImage(data: Buffer, format: ImageFormat): Promise<ImageFacts> {
-  return decode(data, format, async (input) => {
-    const metadata = await input.metadata()
-    const facts = factsOf(metadata, format)
-    // Asking for the last pixel decodes all before it, and a large image never lies in memory. A resize would not do: it
-    // leaves out the last rows. TIFF is not read in order, so there all is asked for.
-    const inOrder = format !== 'tiff' && facts.width * facts.height > 1_000_000
-    const { width, height } = metadata
-    const sink = inOrder ? input.extract({ left: width - 1, top: height - 1, width: 1, height: 1 }) : input
-    await weighed(facts, () => sink.raw().toBuffer())
-    return facts
-  })
+function isLarge({ width, height }: ImageFacts): boolean {
+  return width * height > largePixels
 }
 
 /** Centre square of a very long image: scaling first would make it millions of pixels long. */
@@ -89,11 +70,33 @@ function isVeryLong({ width, height }: ImageFacts): boolean {
   return Math.max(width, height) > 16 * Math.min(width, height)
 }
 
-function square(input: Sharp, facts: ImageFacts, to: Transform): Sharp {
+/** Asks for the last pixel, so that all before it are decoded and a large image never lies in memory. */
+async function readToTheEnd(input: Sharp, { width, height }: Metadata, format: ImageFormat): Promise<void> {
+  // TIFF is not read in order, so there all is asked for.
+  const inOrder = format !== 'tiff' && width * height > 1_000_000
+  const last = { left: width - 1, top: height - 1, width: 1, height: 1 }
+  await (inOrder ? input.extract(last) : input).raw().toBuffer()
+}
+
+/** The centre of rows that are longer or more than `size`: what the decoder's own cut would leave. */
+function centre(data: Uint8Array, width: number, height: number, channels: number, size: number): Uint8Array {
+  if (width === size && height === size) return data
+  const [left, top] = [(width - size + 1) >> 1, (height - size + 1) >> 1]
+  const out = new Uint8Array(size * size * channels)
+  for (let y = 0; y < size; y++) {
+    const from = ((top + y) * width + left) * channels
+    out.set(data.subarray(from, from + size * channels), y * size * channels)
+  }
+  return out
+}
+
+/** Scaled to what becomes the square; of `crop`, with the parts that are still to be cut away. */
+function scaled(input: Sharp, facts: ImageFacts, to: Transform): Sharp {
   const size = to.imageSize
   if (to.resize === 'stretch') return input.resize(size, size, { fit: 'fill' })
   if (to.resize === 'pad') return input.resize(size, size, { fit: 'contain', background: to.background })
-  if (!isVeryLong(facts)) return input.resize(size, size, { fit: 'cover', position: 'centre' })
+  // Cutting here would leave the last rows of a tall file unread, and damage in them unseen.
+  if (!isVeryLong(facts)) return input.resize(size, size, { fit: 'outside' })
   const side = Math.min(facts.width, facts.height)
   const left = Math.floor((facts.width - side) / 2)
   const top = Math.floor((facts.height - side) / 2)
@@ -101,27 +104,77 @@ function square(input: Sharp, facts: ImageFacts, to: Transform): Sharp {
 }
 
 /**
- * The image as the model sees it: [imageSize, imageSize, channelsIn] bytes. Upright, transparency over the background,
- * sRGB or grey, 8 bits, and not resampled when its size fits already.
- * @throws Unusable when it can't be decoded
+ * Upright, opaque, in the model's colours; still at its own size, and a JPEG is decoded at it: with a colour space asked
+ * for, the library takes no shortcut.
  */
-export async function toPixels(data: Buffer, format: ImageFormat, to: Transform): Promise<Uint8Array> {
+function coloured(input: Sharp, format: ImageFormat, to: Transform): Sharp {
+  const opaque = input.autoOrient().flatten({ background: to.background })
+  // Grey images become RGB first, so that the background keeps its colour.
+  const inColour = to.channelsIn === 3 || format === 'jpeg' ? opaque.pipelineColourspace('srgb') : opaque
+  return to.channelsIn === 1 ? inColour.greyscale() : inColour.toColourspace('srgb')
+}
+
+/**
+ * A large JPEG scaled down by its own transform, which is decoded in half the time; upright and in sRGB. The library does
+ * not tell of damage in the last rows then, so that their last pixel is looked at.
+ * @returns null when it has to be decoded whole
+ */
+async function scaledDown(
+  data: Buffer,
+  input: Sharp,
+  metadata: Metadata,
+  to: Transform,
+): Promise<Sharp | null> {
+  const { autoOrient, space, orientation = 1 } = metadata
+  const scale = scaleOf(autoOrient.width, autoOrient.height, to)
+  if (scale === 1 || (space !== 'srgb' && space !== 'b-w') || !hasSoundEnd(data)) return null
+  const [width, height] = [autoOrient.width / scale, autoOrient.height / scale]
+  const smaller = input.clone().autoOrient().resize(width, height, { fit: 'fill' }).toColourspace('srgb')
+  const { data: pixels, info } = await smaller.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
+  const { channels } = info
+  const corner = isLastCorner(orientation)
+  const at = ((corner.bottom ? height - 1 : 0) * width + (corner.right ? width - 1 : 0)) * channels
+  if (looksMissing(pixels.subarray(at, at + channels))) return null
+  return sharp(pixels, { raw: { width, height, channels } })
+}
+
+export interface DecodedImage {
+  facts: ImageFacts
+  /** [imageSize, imageSize, channelsIn] bytes. */
+  pixels: Uint8Array
+}
+
+/**
+ * The image as the model sees it: upright, transparency over the background, sRGB or grey, 8 bits, and not resampled when
+ * its size fits already. Every pixel of the file is decoded, so that one that is not whole is refused.
+ * @param turns for large images, so that they are decoded one after the other
+ * @throws Unusable `corrupt`, `too-large` or `unsupported-format`
+ */
+export async function readImage(
+  data: Buffer,
+  format: ImageFormat,
+  to: Transform,
+  turns: Turns = takeTurns,
+): Promise<DecodedImage> {
   return decode(data, format, async (input) => {
-    const facts = factsOf(await input.metadata(), format)
-    const opaque = input.autoOrient().flatten({ background: to.background })
-    // Grey images become RGB first, so that the background keeps its colour.
-    const coloured =
-      to.channelsIn === 1 ? opaque.greyscale() : opaque.pipelineColourspace('srgb').toColourspace('srgb')
-    const output = square(coloured, facts, to).raw({ depth: 'uchar' })
-    const result = await weighed(facts, () => output.toBuffer({ resolveWithObject: true }))
-    if (result.data.length !== to.imageSize * to.imageSize * to.channelsIn) {
-      const { width, height, channels } = result.info
-      throw new GyreError(
-        'internal',
-        `Decoding gave ${width}×${height}×${channels} for ${to.imageSize} pixels.`,
-      )
+    const metadata = await input.metadata()
+    const facts = factsOf(metadata, format)
+    const read = async (): Promise<DecodedImage> => {
+      if (isVeryLong(facts)) await readToTheEnd(input.clone(), metadata, format)
+      const smaller = format === 'jpeg' ? await scaledDown(data, input, metadata, to) : null
+      const output = scaled(coloured(smaller ?? input, format, to), facts, to).raw({ depth: 'uchar' })
+      const { data: bytes, info } = await output.toBuffer({ resolveWithObject: true })
+      const { imageSize, channelsIn } = to
+      if (info.channels !== channelsIn || info.width < imageSize || info.height < imageSize) {
+        const { width, height, channels } = info
+        throw new GyreError(
+          'internal',
+          `Decoding gave ${width}×${height}×${channels} for ${imageSize} pixels.`,
+        )
+      }
+      return { facts, pixels: centre(bytes, info.width, info.height, channelsIn, imageSize) }
     }
-    return result.data
+    return isLarge(facts) ? turns(read) : read()
   })
 }
 
@@ -131,7 +184,8 @@ export async function toThumbnail(data: Buffer, format: ImageFormat, size: numbe
     const facts = factsOf(await input.metadata(), format)
     const inside = { fit: 'inside', withoutEnlargement: true } as const
     const output = input.autoOrient().resize(size, size, inside).toColourspace('srgb')
-    return weighed(facts, () => output.png({ compressionLevel: 3 }).toBuffer())
+    const encode = (): Promise<Buffer> => output.png({ compressionLevel: 3 }).toBuffer()
+    return isLarge(facts) ? takeTurns(encode) : encode()
   })
 }
 

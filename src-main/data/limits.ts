@@ -7,39 +7,21 @@ export const maxFileBytes = 512 * 1024 * 1024
 /** Files and images above these wait for each other. */
 export const largeFileBytes = 16 * 1024 * 1024
 export const largePixels = 16_000_000
-/** Files under way at the same time: enough to keep every core decoding while others read. */
-export const parallelFiles = Math.max(4, 2 * availableParallelism())
+/** Files up to this are read without waiting. */
+export const smallFileBytes = 128 * 1024
+/** Threads that decode: one a core. */
+export const decoderThreads = availableParallelism()
+/** Files under way at the same time in one of them, so that one is read while another is decoded. */
+export const filesPerThread = 2
 
 /** Runs tasks one after the other. */
-export function createTurns(): <T>(task: () => Promise<T>) => Promise<T> {
+export type Turns = <T>(task: () => Promise<T>) => Promise<T>
+
+export function createTurns(): Turns {
   let last: Promise<unknown> = Promise.resolve()
   return (task) => {
     const result = last.then(task)
     last = result.catch(() => undefined)
     return result
-  }
-}
-
-/**
- * Applies `work` to each value with at most `limit` under way, results in the order of the values. When the
- * reader stops or anything throws, what was begun is waited for first.
- */
-export async function* mapInOrder<T, R>(
-  values: AsyncIterable<T>,
-  limit: number,
-  work: (value: T) => Promise<R>,
-): AsyncGenerator<R> {
-  const underWay: Promise<R>[] = []
-  try {
-    for await (const value of values) {
-      const result = work(value)
-      result.catch(() => undefined)
-      underWay.push(result)
-      const first = underWay.length >= limit ? underWay.shift() : undefined
-      if (first !== undefined) yield await first
-    }
-    for (let first = underWay.shift(); first !== undefined; first = underWay.shift()) yield await first
-  } finally {
-    await Promise.allSettled(underWay)
   }
 }

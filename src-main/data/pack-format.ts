@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { transform, type Transform } from '#shared/contract/common'
 
-export const packVersion = 1
+/** Goes up whenever the same file gives other pixels. 2: large JPEGs are scaled down while they are decoded. */
+export const packVersion = 2
 export const packFileName = 'pack.json'
 export const imagesFileName = 'images.jsonl'
 

@@ -1,85 +1,24 @@
-// Packs a dataset under a transform: every image decoded once into shards of uint8 pixels, in a folder that is renamed
-// into place when it is whole. The folder is a cache, keyed by fingerprint and transform.
-import { mkdir, open, rename, rm, stat, statfs, writeFile, type FileHandle } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+// Packs a dataset under a transform: every image decoded once into shards of uint8 pixels. The pack is a cache, keyed by
+// fingerprint and transform; an import makes one on the way, this makes any other.
+import { mkdir, stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 import { GyreError } from '#shared/contract/errors'
 import type { DatasetFile, DatasetItem } from '#shared/contract/files'
 import type { Transform } from '#shared/contract/common'
-import { atomicWriteJson, syncFolder, temporaryPath } from './atomic'
 import { eachItem, readDataset, readItems, sourceFolder } from './dataset'
-import { toPixels } from './decode'
+import { inThisThread, type Decoders } from './decoders'
 import { describeFsError } from './fs-errors'
-import { mapInOrder, parallelFiles } from './limits'
-import {
-  imageBytes,
-  imagesFileName,
-  packFileName,
-  packKey,
-  packVersion,
-  shardBytes,
-  shardName,
-  type MissingFile,
-  type PackFile,
-} from './pack-format'
+import { imageBytes, type MissingFile } from './pack-format'
 import { openPack } from './pack-reader'
+import { createPackWriter, packFolderOf, type NamedImage, type PackWriter } from './pack-write'
 import { joinInside } from './paths'
-import { createReporter, throwIfCancelled, type WorkOptions } from './progress'
-import { readSourceFile } from './source-file'
-import { Unusable } from './unusable'
+import { createReporter, noticeCrash, throwIfCancelled, type WorkOptions } from './progress'
+import { readAhead, type Listed } from './read-ahead'
 
 export interface PackOptions extends WorkOptions {
   datasetFolder: string
   transform: Transform
-}
-
-/** Where the pack of a dataset under a transform is or will be. */
-export function packFolderOf(datasetFolder: string, fingerprint: string, transform: Transform): string {
-  return join(datasetFolder, 'packs', packKey(fingerprint, transform))
-}
-
-type Decoded = { position: number; file: string } & ({ pixels: Uint8Array } | { missing: string })
-
-async function decodeItem(
-  root: string,
-  position: number,
-  item: DatasetItem,
-  to: Transform,
-): Promise<Decoded> {
-  const { file } = item
-  try {
-    const { data, format } = await readSourceFile(joinInside(root, file), item)
-    return { position, file, pixels: await toPixels(data, format, to) }
-  } catch (error) {
-    if (!(error instanceof Unusable)) throw error
-    return { position, file, missing: error.detail }
-  }
-}
-
-/** Appends images to shards, syncing each shard once it is full. */
-function createShardWriter(folder: string, imagesPerShard: number) {
-  let shard: FileHandle | null = null
-  let count = 0
-  const close = async (): Promise<void> => {
-    const closing = shard
-    shard = null
-    if (closing === null) return
-    try {
-      await closing.sync()
-    } finally {
-      await closing.close()
-    }
-  }
-  return {
-    async append(pixels: Uint8Array): Promise<void> {
-      if (count % imagesPerShard === 0) {
-        await close()
-        shard = await open(join(folder, shardName(count / imagesPerShard)), 'wx')
-      }
-      await shard?.writeFile(pixels)
-      count += 1
-    },
-    close,
-  }
+  decoders?: Decoders
 }
 
 async function checkSpace(folder: string, neededBytes: number): Promise<void> {
@@ -121,59 +60,48 @@ async function isUsable(packFolder: string, datasetFolder: string, dataset: Data
   }
 }
 
-async function writePack(folder: string, dataset: DatasetFile, options: PackOptions): Promise<void> {
-  const { datasetFolder, transform, signal } = options
-  const root = sourceFolder(datasetFolder, dataset)
-  const imagesPerShard = Math.max(1, Math.floor(shardBytes / imageBytes(transform)))
-  const shards = createShardWriter(folder, imagesPerShard)
-  const reporter = createReporter(options, 'Preparing images', 'images')
-  const names: string[] = []
-  const missing: MissingFile[] = []
-  let done = 0
-  try {
-    const work = ({ position, item }: { position: number; item: DatasetItem }) =>
-      decodeItem(root, position, item, transform)
-    for await (const image of mapInOrder(eachItem(datasetFolder), 2 * parallelFiles, work)) {
-      throwIfCancelled(signal)
-      if ('pixels' in image) {
-        await shards.append(image.pixels)
-        names.push(JSON.stringify([image.position, image.file]))
-      } else {
-        missing.push({ item: image.position, file: image.file, detail: image.missing })
-      }
-      done += 1
-      reporter.report(done, dataset.imageCount)
-    }
-  } finally {
-    await shards.close()
-  }
-  if (names.length === 0) {
-    throw new GyreError(
-      'not-found',
-      'None of the images of this dataset can be read any more.',
-      missing[0]?.detail,
-    )
-  }
-  const imagesFile = join(folder, imagesFileName)
-  await writeFile(imagesFile, `${names.join('\n')}\n`, { flush: true })
-  const pack: PackFile = {
-    packVersion,
-    key: packKey(dataset.fingerprint, transform),
-    fingerprint: dataset.fingerprint,
-    transform,
-    count: names.length,
-    imagesPerShard,
-    missing,
-  }
-  await atomicWriteJson(join(folder, packFileName), pack)
-  reporter.finish(done)
+interface ToPack extends Listed {
+  position: number
+  item: DatasetItem
 }
 
-/** Puts a whole pack in its place; whatever was there was not usable, or is the same made by another process. */
-async function moveIntoPlace(temporary: string, packFolder: string): Promise<void> {
-  await rm(packFolder, { recursive: true, force: true })
-  await rename(temporary, packFolder)
-  await syncFolder(dirname(packFolder))
+async function* listed(datasetFolder: string): AsyncGenerator<ToPack[]> {
+  for await (const page of eachItem(datasetFolder))
+    yield page.map(({ position, item }) => ({ file: item.file, expected: item, position, item }))
+}
+
+/** Reads every item and writes what can be read. */
+async function fill(pack: PackWriter, dataset: DatasetFile, options: PackOptions): Promise<void> {
+  const { datasetFolder, transform, signal, decoders = inThisThread } = options
+  const root = sourceFolder(datasetFolder, dataset)
+  const reporter = createReporter(options, 'Preparing images', 'images')
+  const settings = { root, transform }
+  let firstReason: string | undefined
+  let done = 0
+  for await (const { entries, files, pixels, crash } of readAhead(
+    listed(datasetFolder),
+    decoders,
+    settings,
+  )) {
+    throwIfCancelled(signal)
+    noticeCrash(options, crash)
+    const images: NamedImage[] = []
+    for (const [i, { position, item }] of entries.entries()) {
+      const read = files[i]
+      if (read?.kind === 'image') images.push([position, item.file])
+      else if (read) {
+        firstReason ??= read.detail
+        pack.addMissing({ item: position, file: item.file, detail: read.detail })
+      }
+    }
+    await pack.append(images, pixels)
+    done += entries.length
+    reporter.report(done, dataset.imageCount)
+  }
+  if (pack.count === 0) {
+    throw new GyreError('not-found', 'None of the images of this dataset can be read any more.', firstReason)
+  }
+  reporter.finish(done)
 }
 
 /**
@@ -195,15 +123,17 @@ export async function packDataset(options: PackOptions): Promise<string> {
   const packFolder = packFolderOf(datasetFolder, dataset.fingerprint, transform)
   if (await isUsable(packFolder, datasetFolder, dataset)) return packFolder
   await checkSource(sourceFolder(datasetFolder, dataset))
-  const temporary = temporaryPath(dirname(packFolder))
+  let pack: PackWriter | null = null
   try {
-    await mkdir(temporary, { recursive: true })
-    await checkSpace(temporary, dataset.imageCount * imageBytes(transform))
-    await writePack(temporary, dataset, options)
-    await moveIntoPlace(temporary, packFolder)
-    return packFolder
+    const packs = join(datasetFolder, 'packs')
+    await mkdir(packs, { recursive: true })
+    await checkSpace(packs, dataset.imageCount * imageBytes(transform))
+    pack = await createPackWriter(datasetFolder, transform)
+    await fill(pack, dataset, options)
+    return await pack.finish(dataset.fingerprint)
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => undefined)
     throw describeFsError(error, packFolder)
+  } finally {
+    await pack?.discard()
   }
 }

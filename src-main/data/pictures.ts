@@ -1,7 +1,7 @@
 // Pictures of source images for the window, as PNG: thumbnails, what the model would see, and the patch behind a token.
 import { GyreError } from '#shared/contract/errors'
 import type { Transform } from '#shared/contract/common'
-import { encodePng, toPixels, toThumbnail } from './decode'
+import { encodePng, readImage, toThumbnail } from './decode'
 import { readSourceFile } from './source-file'
 import { Unusable } from './unusable'
 
@@ -42,7 +42,7 @@ export async function thumbnail(path: string, size: number): Promise<Uint8Array>
 async function transformed(path: string, transform: Transform): Promise<Uint8Array> {
   return readable(path, async () => {
     const { data, format } = await readSourceFile(path)
-    return toPixels(data, format, transform)
+    return (await readImage(data, format, transform)).pixels
   })
 }
 

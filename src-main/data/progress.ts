@@ -11,6 +11,8 @@ export interface Progress {
 
 export interface WorkOptions {
   onProgress?: (progress: Progress) => void
+  /** Told in words what went wrong on the way and was made good. */
+  onNotice?: (words: string) => void
   signal?: AbortSignal
 }
 
@@ -34,6 +36,12 @@ export function createReporter(options: WorkOptions, phase: string, unit: string
     },
     finish: (done, total = done) => tell(done, total),
   }
+}
+
+/** Passes on that a decoder ended. */
+export function noticeCrash(options: WorkOptions, crash: string | undefined): void {
+  if (crash !== undefined)
+    options.onNotice?.(`A decoder stopped (${crash}) and was started again; its files are read one by one`)
 }
 
 /** @throws GyreError `cancelled` once the signal is aborted */

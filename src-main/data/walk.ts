@@ -19,6 +19,9 @@ interface Entry {
   kind: 'file' | 'folder' | 'link' | 'other' | 'bad-name'
 }
 
+/** Entries that are handed over together. */
+const entriesPerPart = 512
+
 function skipped(file: string, reason: SkipReason, detail: string): Found {
   return { kind: 'skipped', skipped: { file, reason, detail } }
 }
@@ -66,10 +69,10 @@ async function identity(path: string): Promise<string> {
 
 /**
  * Walks `root`: the files of a folder first, then its folders, by name; linked folders at the end. Paths are relative
- * with `/`. A folder that can't be listed is reported like a file.
+ * with `/`, some hundred at a time. A folder that can't be listed is reported like a file.
  * @throws the system's error when `root` itself can't be listed
  */
-export async function* walk(root: string, signal?: AbortSignal): AsyncGenerator<Found> {
+export async function* walk(root: string): AsyncGenerator<Found[]> {
   const seen = await withParents(root)
   const folders = ['']
   const linkedFolders: string[] = []
@@ -80,32 +83,33 @@ export async function* walk(root: string, signal?: AbortSignal): AsyncGenerator<
     let entries: Entry[]
     try {
       if (folder !== '' && !(await isNew(join(root, folder), seen))) {
-        yield skipped(
-          folder,
-          'link-loop',
-          'It is a link to a folder that is read already, or that holds this one.',
-        )
+        const words = 'It is a link to a folder that is read already, or that holds this one.'
+        yield [skipped(folder, 'link-loop', words)]
         continue
       }
       entries = await listFolder(join(root, folder))
     } catch (error) {
       if (folder === '') throw error
-      yield skipped(folder, 'unreadable', `The folder ${systemWords(error)}.`)
+      yield [skipped(folder, 'unreadable', `The folder ${systemWords(error)}.`)]
       continue
     }
+    let part: Found[] = []
     for (const { name, kind } of entries) {
-      signal?.throwIfAborted()
       const file = folder === '' ? name : `${folder}/${name}`
-      if (kind === 'file') yield { kind: 'file', file }
+      if (kind === 'file') part.push({ kind: 'file', file })
       else if (kind === 'folder') inFolder.push(file)
       else if (kind === 'bad-name') {
-        yield skipped(file, 'unreadable', 'Its name is not valid text (UTF-8). Rename it to use it.')
+        part.push(skipped(file, 'unreadable', 'Its name is not valid text (UTF-8). Rename it to use it.'))
       } else {
         const found = await resolveEntry(root, file)
         if (found === 'folder') linkedFolders.push(file)
-        else yield found
+        else part.push(found)
       }
+      if (part.length < entriesPerPart) continue
+      yield part
+      part = []
     }
+    if (part.length > 0) yield part
     folders.push(...inFolder.reverse())
   }
 }

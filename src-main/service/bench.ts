@@ -16,7 +16,7 @@ import type { JobContext, Jobs, StartedJob } from './jobs'
 import { estimateMemory } from './preflight'
 import type { Trainer } from './trainer-client'
 import type { ChosenHost, TrainerProcess } from './trainer-host'
-import { transformOf } from './training'
+import { transformOf } from './transform'
 
 export interface StepBenchOptions {
   config: RunConfig

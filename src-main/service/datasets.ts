@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, isAbsolute, join, resolve } from 'node:path'
+import { defaultConfig, type RunConfig } from '#shared/config/index'
 import { identifier, type Transform } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
 import type { DatasetFile, DatasetItem, SkippedFile } from '#shared/contract/files'
@@ -17,11 +18,13 @@ import {
   resolveInside,
   sampleFolder,
   skippedFileName,
+  type Decoders,
 } from '#main/data/index'
 import type { Bus } from './bus'
 import type { JobContext, Jobs, StartedJob } from './jobs'
 import type { Layout } from './layout'
 import { isLocked, tryLock, waitForLock, type FolderLock } from './locks'
+import { transformOf } from './transform'
 
 const sampleId = 'sample'
 
@@ -31,6 +34,7 @@ interface ImportPlan {
   kind: DatasetFile['kind']
   source: string
   licence?: string
+  prepare: Transform
 }
 
 /** A readable id from a name: `my-photos-3fa2c1`. The same `source` always leads to the same id. */
@@ -50,13 +54,15 @@ export class Datasets {
   readonly #layout: Layout
   readonly #bus: Bus
   readonly #jobs: Jobs
+  readonly #decoders: Decoders
   /** Datasets that work of this process reads now, with the marker that tells other processes so. */
   readonly #uses = new Map<string, { count: number; lock: Promise<FolderLock | null> }>()
 
-  constructor(layout: Layout, bus: Bus, jobs: Jobs) {
+  constructor(layout: Layout, bus: Bus, jobs: Jobs, decoders: Decoders) {
     this.#layout = layout
     this.#bus = bus
     this.#jobs = jobs
+    this.#decoders = decoders
   }
 
   folderOf(id: string): string {
@@ -79,8 +85,14 @@ export class Datasets {
     return readDataset(folder)
   }
 
-  /** Imports a folder in place; the same folder again is scanned again under its old id. */
-  async importFolder(path: string, name?: string): Promise<StartedJob<DatasetFile>> {
+  /**
+   * Imports a folder in place; the same folder again is scanned again under its old id. Its images are prepared for
+   * runs with `config` on the way.
+   */
+  async importFolder(
+    path: string,
+    { name, config = defaultConfig }: { name?: string | undefined; config?: RunConfig } = {},
+  ): Promise<StartedJob<DatasetFile>> {
     const source = await realpath(resolve(path)).catch((cause: unknown) => {
       throw new GyreError('not-found', `There is no folder “${path}”.`, undefined, { cause })
     })
@@ -95,11 +107,12 @@ export class Datasets {
       name: title,
       kind: 'folder',
       source,
+      prepare: transformOf(config),
     })
   }
 
   /** The bundled images. They never change with the app's version, so a finished import is not repeated. */
-  importSample(): StartedJob<DatasetFile> {
+  importSample(config = defaultConfig): StartedJob<DatasetFile> {
     return this.#jobs.start(
       { kind: 'import', title: 'Emoji (sample)', unit: 'images', datasetId: sampleId },
       async (job) => {
@@ -112,6 +125,7 @@ export class Datasets {
           kind: 'sample',
           source: folder,
           licence,
+          prepare: transformOf(config),
         }
         return this.#run(plan, job)
       },
@@ -126,7 +140,10 @@ export class Datasets {
       await mkdir(target, { recursive: true })
       await rename(folder, join(target, 'files'))
       try {
-        return await this.#run({ id, name, kind: 'copy', source: 'files' }, job)
+        return await this.#run(
+          { id, name, kind: 'copy', source: 'files', prepare: transformOf(defaultConfig) },
+          job,
+        )
       } catch (error) {
         await rm(target, { recursive: true, force: true })
         throw error
@@ -194,7 +211,9 @@ export class Datasets {
       return await packDataset({
         datasetFolder,
         transform,
+        decoders: this.#decoders,
         signal: job.signal,
+        onNotice: (words) => job.update({ phase: words }),
         onProgress: (progress) => job.update({ done: progress.done, total: progress.total }),
       })
     } finally {
@@ -257,7 +276,9 @@ export class Datasets {
       const dataset = await importDataset({
         datasetFolder,
         ...plan,
+        decoders: this.#decoders,
         signal: job.signal,
+        onNotice: (words) => job.update({ phase: words }),
         onProgress: (progress) => job.update({ done: progress.done, total: progress.total }),
       })
       this.#bus.emit('datasets', 'onChange', { id: plan.id, dataset })

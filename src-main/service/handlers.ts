@@ -45,7 +45,7 @@ export function handlersOf(parts: HandlerParts): GyreHandlers {
     datasets: {
       list: () => datasets.list(),
       get: ({ id }) => datasets.get(id),
-      importFolder: async ({ path, name }) => ({ jobId: (await datasets.importFolder(path, name)).id }),
+      importFolder: async ({ path, name }) => ({ jobId: (await datasets.importFolder(path, { name })).id }),
       importSample: () => ({ jobId: datasets.importSample().id }),
       uploadBegin: async ({ name }) => ({ uploadId: await uploads.begin(name) }),
       uploadChunk: ({ uploadId, path, offset, data }) => uploads.chunk(uploadId, path, offset, data),

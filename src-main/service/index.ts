@@ -4,6 +4,7 @@ import { isAbsolute } from 'node:path'
 import type { TrainerIsolation } from '#shared/contract/app'
 import { GyreError } from '#shared/contract/errors'
 import type { GyreHandlers } from '#shared/contract/index'
+import { createDecoderPool, inThisThread } from '#main/data/index'
 import type { EngineOptions } from '#main/engine/index'
 import { Bench } from './bench'
 import { Bus } from './bus'
@@ -39,6 +40,8 @@ export interface ServiceOptions {
   libraryPath: string
   /** The built trainer, dist/main/trainer.js. */
   trainerEntry: string | URL
+  /** The built decoder, dist/main/decoder.js; without it images are decoded in this thread. */
+  decoderEntry?: string | URL
   host: HostAdapter
   engineOptions?: EngineOptions
   /** Other ways to start the trainer than Node's own. */
@@ -76,7 +79,8 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const bus = new Bus()
   const jobs = new Jobs(bus)
   const store = new RunStore(layout, bus)
-  const datasets = new Datasets(layout, bus, jobs)
+  const decoders = options.decoderEntry ? createDecoderPool({ entry: options.decoderEntry }) : null
+  const datasets = new Datasets(layout, bus, jobs, decoders ?? inThisThread)
   const uploads = new Uploads(layout.uploads)
   const settings = new SettingsStore(layout.settingsFile, bus)
   const times = new StepTimes(layout.measuredFile)
@@ -112,6 +116,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     stopWatchingRuns()
     await uploads.close()
     await trainers.close()
+    await decoders?.close()
   }
   return {
     ...{

@@ -19,7 +19,7 @@ import type { Jobs, StartedJob } from './jobs'
 import type { Operations } from './operations'
 import { startPool } from './pool'
 import type { RunStore } from './run-store'
-import { transformOf } from './training'
+import { transformOf } from './transform'
 
 /** As many as the contract lets anybody ask for, so that one computation serves every question. */
 const nearestPerCode = 64

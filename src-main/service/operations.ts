@@ -12,7 +12,7 @@ import { refuseAmongImages } from './outputs'
 import type { Runs } from './runs'
 import type { RunStore } from './run-store'
 import type { Trainer, TrainerClient } from './trainer-client'
-import { transformOf } from './training'
+import { transformOf } from './transform'
 
 export interface Target {
   runId: string

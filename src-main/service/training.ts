@@ -1,10 +1,9 @@
 // Training runs one after the other: each waits as `created` with its config frozen, has its images prepared, is
 // trained by the trainer, and ends with a status that says how. Goes on whether or not anybody is looking.
-import type { CheckpointRef, Transform } from '#shared/contract/common'
+import type { CheckpointRef } from '#shared/contract/common'
 import { GyreError, toGyreError } from '#shared/contract/errors'
 import type { MetricsRecord, RunFile, RunStatus } from '#shared/contract/files'
 import { listCheckpoints } from '#main/train/checkpoint'
-import type { RunConfig } from '#shared/config/index'
 import type { Bus } from './bus'
 import type { Datasets } from './datasets'
 import type { HostAdapter } from './host'
@@ -14,6 +13,7 @@ import type { StepTimes } from './measured'
 import type { OwnedRun, RunChange } from './owned-run'
 import type { Lent, Trainer, TrainerClient } from './trainer-client'
 import { TrainerCrash } from './trainer-crash'
+import { transformOf } from './transform'
 
 /** Weights to start from. */
 export interface StartFrom {
@@ -49,11 +49,6 @@ export interface TrainingParts {
   trainers: TrainerClient
   times: StepTimes
   host: HostAdapter
-}
-
-export function transformOf(config: RunConfig): Transform {
-  const { imageSize, resize, background, channelsIn } = config
-  return { imageSize, resize, background, channelsIn }
 }
 
 export class Training {

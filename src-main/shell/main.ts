@@ -21,8 +21,10 @@ import { utilityHost } from './utility-host'
 const here = import.meta.dirname
 const rendererFolder = join(here, '..', 'renderer')
 const preloadPath = join(here, '..', 'preload', 'preload.cjs')
-/** The trainer and the native addons it loads need real files, which lie beside the archive. */
-const trainerEntry = join(here, 'trainer.js').replace(/app\.asar(?=[\\/])/, 'app.asar.unpacked')
+/** Workers and the native addons they load need real files, which lie beside the archive. */
+const workerEntry = (file: string): string =>
+  join(here, file).replace(/app\.asar(?=[\\/])/, 'app.asar.unpacked')
+const trainerEntry = workerEntry('trainer.js')
 
 const report = (thrown: unknown): void => console.error(thrown)
 
@@ -44,6 +46,7 @@ async function start(): Promise<void> {
   const service: Service = await createService({
     libraryPath: gyreHome(),
     trainerEntry,
+    decoderEntry: workerEntry('decoder.js'),
     trainerHosts: { process: utilityHost(trainerEntry) },
     host: createDesktopHost({ window: () => window.current(), show }),
     version: app.getVersion(),

@@ -1,115 +1,100 @@
-// Images per second of import (scan with a full decode) and of packing: the sample's 3,786 small PNGs, and photographs
-// of 12 megapixels made here. Measures and reports; asserts nothing about time.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+// Images per second of a whole import — listing, reading, checking, packing, on disk — against Pillow in two processes on
+// the same files: the sample's 3,786 small PNGs, and photographs of 12 megapixels. Rounds of both alternate. Measures
+// and reports; asserts nothing about time. Needs the built decoder: npm run bench:import.
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import sharp from 'sharp'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Transform } from '#shared/contract/common'
-import { createBatchSource, importDataset, openPack, packDataset, sampleFolder } from '#main/data/index'
 import { median } from '#shared/median'
+import { createDecoderPool, importDataset, sampleFolder, type DecoderPool } from '#main/data/index'
+import { photographs } from './photographs'
+import { startPillow, type Pillow } from './pillow'
 import { report } from './report'
 
-const rounds = Number(process.env.GYRE_BENCH_ROUNDS ?? 5)
-const photographs = Number(process.env.GYRE_BENCH_PHOTOGRAPHS ?? 40)
+const rounds = Number(process.env.GYRE_BENCH_ROUNDS ?? 15)
+const photographCount = Number(process.env.GYRE_BENCH_PHOTOGRAPHS ?? 300)
+/** As in pillow_import.py. */
+const threads = 2
 const transform: Transform = { imageSize: 64, resize: 'crop', background: '#ffffff', channelsIn: 3 }
+const entry = resolve(import.meta.dirname, '../../dist/main/decoder.js')
 
 let folder: string
+let pool: DecoderPool
+let pillow: Pillow | { missing: string }
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gyre-bench-'))
+  pool = createDecoderPool({ entry, threads })
+  pillow = await startPillow()
 })
 afterAll(async () => {
+  if ('run' in pillow) pillow.close()
+  await pool.close()
   await rm(folder, { recursive: true, force: true })
 })
 
-/** Processor time says the same on a busy machine too. */
-async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; cpuMs: number; result: T }> {
-  const startMs = performance.now()
+interface Measured {
+  images: number
+  seconds: number
+  cpuSeconds: number | null
+}
+
+async function gyre(source: string, fresh: boolean): Promise<Measured> {
+  const datasetFolder = join(folder, 'set')
   const before = process.cpuUsage()
-  const result = await work()
+  const startMs = performance.now()
+  const decoders = fresh ? createDecoderPool({ entry, threads }) : pool
+  const about = { datasetFolder, source, kind: 'folder', id: 'set', name: 'Set' } as const
+  const { imageCount } = await importDataset({ ...about, prepare: transform, decoders })
+  const seconds = (performance.now() - startMs) / 1000
   const { user, system } = process.cpuUsage(before)
-  return { ms: performance.now() - startMs, cpuMs: (user + system) / 1000, result }
+  if (decoders !== pool) await decoders.close()
+  await rm(datasetFolder, { recursive: true })
+  return { images: imageCount, seconds, cpuSeconds: (user + system) / 1e6 }
 }
 
-async function measure(source: string): Promise<Record<string, number>> {
-  const importMs: number[] = []
-  const packMs: number[] = []
-  const importCpuMs: number[] = []
-  const packCpuMs: number[] = []
-  let images = 0
-  for (let round = 0; round < rounds; round++) {
-    const datasetFolder = join(folder, `set-${round}`)
-    const options = { datasetFolder, source, kind: 'folder', id: 'set', name: 'Set' } as const
-    const imported = await timed(() => importDataset(options))
-    const packed = await timed(() => packDataset({ datasetFolder, transform }))
-    images = imported.result.imageCount
-    importMs.push(imported.ms)
-    packMs.push(packed.ms)
-    importCpuMs.push(imported.cpuMs)
-    packCpuMs.push(packed.cpuMs)
-    if (round < rounds - 1) await rm(datasetFolder, { recursive: true })
-  }
-  const perImage = (ms: number): number => Math.round((ms / images) * 1000) / 1000
-  const perSecond = (ms: number): number => Math.round((images / ms) * 1e4) / 10
+function summary(all: readonly Measured[]) {
+  const images = all[0]?.images ?? 0
+  const seconds = all.map((one) => one.seconds)
+  const cpu = all.flatMap(({ cpuSeconds }) => (cpuSeconds === null ? [] : [cpuSeconds]))
   return {
-    images,
-    importMs: Math.round(median(importMs)),
-    packMs: Math.round(median(packMs)),
-    importImagesPerSecond: perSecond(median(importMs)),
-    packImagesPerSecond: perSecond(median(packMs)),
-    importCpuMsPerImage: perImage(median(importCpuMs)),
-    packCpuMsPerImage: perImage(median(packCpuMs)),
-    bothImagesPerSecond: perSecond(median(importMs) + median(packMs)),
+    imagesPerSecond: images / median(seconds),
+    bestImagesPerSecond: images / Math.min(...seconds),
+    cpuMicrosecondsPerImage: cpu.length > 0 ? (median(cpu) / images) * 1e6 : null,
+    seconds,
   }
 }
 
-/** Noise that is smooth like a photograph, so that the files have a photograph's size. */
-async function makePhotographs(target: string): Promise<void> {
-  await mkdir(target)
-  for (let i = 0; i < photographs; i++) {
-    const small = Uint8Array.from(
-      { length: 400 * 300 * 3 },
-      (_, at) => (at * (7919 + i) + (at >> 5) * 31) & 255,
-    )
-    const photograph = sharp(small, { raw: { width: 400, height: 300, channels: 3 } })
-      .resize(4000, 3000)
-      .jpeg()
-    await writeFile(join(target, `${i}.jpg`), await photograph.toBuffer())
-  }
-}
-
-describe('import', () => {
-  it('of the sample and of photographs', async () => {
-    const sample = await measure(sampleFolder().folder)
-    await rm(join(folder, `set-${rounds - 1}`), { recursive: true })
-    await makePhotographs(join(folder, 'photographs'))
-    const large = await measure(join(folder, 'photographs'))
-    expect([sample.images, large.images]).toEqual([3786, photographs])
-    await report('import', { rounds, sample, photographs: large })
-  })
-
-  it('of batches from a pack', async () => {
-    const datasetFolder = join(folder, 'batches')
-    const source = sampleFolder().folder
-    await importDataset({ datasetFolder, source, kind: 'sample', id: 'set', name: 'Set' })
-    const pack = openPack(await packDataset({ datasetFolder, transform }))
-    const train = Int32Array.from({ length: pack.info.count }, (_, i) => i)
-    const figures: Record<string, number> = {}
-    for (const augmented of [false, true]) {
-      const batches = createBatchSource(pack, train, {
-        batchSize: 32,
-        sampling: 'epoch',
-        seed: 0,
-        flip: augmented,
-        randomCrop: augmented,
-      })
-      const { ms } = await timed(async () => {
-        for (let i = 0; i < 500; i++) await batches.next()
-      })
-      await batches.close()
-      figures[augmented ? 'augmentedMsPerBatch' : 'plainMsPerBatch'] = Math.round((ms / 500) * 1000) / 1000
+/** Both sides in turn; the first round of each warms up the disk's cache and is not counted. */
+async function compare(source: string, count: number) {
+  const sides: Record<'gyre' | 'pillow', Measured[]> = { gyre: [], pillow: [] }
+  const fresh: Record<'gyre' | 'pillow', Measured[]> = { gyre: [], pillow: [] }
+  for (let round = 0; round <= count; round++) {
+    for (const isFresh of [false, true]) {
+      const into = isFresh ? fresh : sides
+      const ours = await gyre(source, isFresh)
+      const theirs = 'run' in pillow ? await pillow.run(source, join(folder, 'pillow.bin'), isFresh) : null
+      if (round === 0) continue
+      into.gyre.push(ours)
+      if (theirs) into.pillow.push(theirs)
     }
-    pack.close()
-    await report('batches', { batchSize: 32, imageSize: 64, ...figures })
+  }
+  const ratio = (one: typeof sides): number | null =>
+    one.pillow.length > 0 ? median(one.pillow.map((p, i) => p.seconds / (one.gyre[i]?.seconds ?? NaN))) : null
+  const both = (one: typeof sides) => ({
+    gyre: summary(one.gyre),
+    pillow: one.pillow.length > 0 ? summary(one.pillow) : null,
+    medianRatio: ratio(one),
+  })
+  return { images: sides.gyre[0]?.images, rounds: count, ...both(sides), withStart: both(fresh) }
+}
+
+describe('import against Pillow', () => {
+  it('of the sample and of photographs', async () => {
+    const sample = await compare(sampleFolder().folder, rounds)
+    const large = await compare(await photographs(photographCount), Math.max(2, Math.floor(rounds / 5)))
+    expect([sample.images, large.images]).toEqual([3786, photographCount])
+    const missing = 'missing' in pillow ? { pillowMissing: pillow.missing } : {}
+    await report('import', { threads, transform, sample, photographs: large, ...missing })
   })
 })

@@ -55,7 +55,7 @@ async function writeLists(folder: string, contents: PackContents): Promise<void>
   const names = Array.from({ length: contents.count }, (_, i) => JSON.stringify([2 * i, `image-${i}.png`]))
   await writeFile(join(folder, 'images.jsonl'), `${names.join('\n')}\n`)
   const pack: PackFile = {
-    packVersion: 1,
+    packVersion: 2,
     key: 'test',
     fingerprint: 'test',
     transform: transformOf(contents),

@@ -90,3 +90,20 @@ export function assemblePng(
     pngChunk('IEND', new Uint8Array()),
   ])
 }
+
+/** The chunks of a PNG: type and body. */
+export function splitPng(png: Buffer): [string, Buffer][] {
+  const chunks: [string, Buffer][] = []
+  for (let at = 8; at < png.length;) {
+    const end = at + 8 + png.readUInt32BE(at)
+    chunks.push([png.toString('latin1', at + 4, at + 8), png.subarray(at + 8, end)])
+    at = end + 4
+  }
+  return chunks
+}
+
+/** A PNG of these chunks, each with its right checksum. */
+export function joinPng(chunks: readonly (readonly [string, Uint8Array])[]): Buffer {
+  const parts = chunks.map(([type, body]) => pngChunk(type, body))
+  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ...parts])
+}

@@ -1,4 +1,4 @@
-// A Python with the packages a test compares against, installed once into the project's cache folder.
+// A Python with the packages a test compares against: the one that GYRE_PYTHON names, or installed once into the cache folder.
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
@@ -16,8 +16,29 @@ export interface InstalledPython {
 
 export type Python = InstalledPython | { missing: string }
 
+/** Packages whose module has another name. */
+const modules: Record<string, string> = { pillow: 'PIL' }
+const moduleOf = (name: string): string => modules[name] ?? name.replaceAll('-', '_')
+
+const importing = (packages: string[]): string =>
+  packages.map((name) => `import ${moduleOf(name)}`).join('; ')
+
+/** The Python that GYRE_PYTHON names, when it has the packages. */
+async function namedPython(packages: string[]): Promise<Python | null> {
+  const command = process.env['GYRE_PYTHON']
+  if (command === undefined) return null
+  const run = async (args: string[]): Promise<string> =>
+    (await execute(command, args, { maxBuffer: 64 * 1024 * 1024 })).stdout
+  return run(['-c', importing(packages)]).then(
+    () => ({ command, env: process.env, run }),
+    () => null,
+  )
+}
+
 /** A Python that can import `packages`, or the reason why there is none. */
 export async function pythonWith(packages: string[]): Promise<Python> {
+  const named = await namedPython(packages)
+  if (named) return named
   const site = join(cache, packages.join('-').replaceAll(/[^a-z0-9-]/gi, '_'))
   const env = { ...process.env, PYTHONPATH: site }
   const run = async (args: string[]): Promise<string> =>
@@ -28,7 +49,7 @@ export async function pythonWith(packages: string[]): Promise<Python> {
       const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', site]
       await run([...pip, ...packages])
     }
-    await run(['-c', packages.map((name) => `import ${name.replaceAll('-', '_')}`).join('; ')])
+    await run(['-c', importing(packages)])
     return { command: 'python3', env, run }
   } catch (error) {
     const reason =

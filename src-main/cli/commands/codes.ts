@@ -29,7 +29,7 @@ export function addEncode(program: Command, context: Context): void {
         const { store, operations } = session.service
         const runId = await store.find(runText)
         await sayDamage(session, runId, options.checkpoint)
-        const datasetId = await readData(session, options.data)
+        const datasetId = await readData(session, options.data, (await store.read(runId)).config)
         const { checkpoint, engine } = options
         const out = resolve(options.out)
         const made = await finish(session, operations.encode({ runId, checkpoint, datasetId, engine, out }))

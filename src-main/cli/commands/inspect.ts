@@ -45,7 +45,9 @@ export function addInspect(program: Command, context: Context): void {
         const { store, inspector } = session.service
         const runId = await store.find(runText)
         await sayDamage(session, runId, options.checkpoint)
-        const datasetId = options.data === undefined ? undefined : await readData(session, options.data)
+        const { config } = await store.read(runId)
+        const datasetId =
+          options.data === undefined ? undefined : await readData(session, options.data, config)
         const wish = { runId, checkpoint: options.checkpoint, datasetId }
         const step = await inspector.measure(wish, (started) => finish(session, started))
         // By its step: a run that goes on training may have another best one by now.

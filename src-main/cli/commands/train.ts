@@ -115,7 +115,7 @@ export function addTrain(program: Command, context: Context): void {
         const fromRun = options.from === undefined ? undefined : await store.find(options.from)
         if (options.out !== undefined) await store.checkFree(options.out)
         if (fromRun !== undefined) await sayDamage(session, fromRun, 'best')
-        const datasetId = await readData(session, options.data)
+        const datasetId = await readData(session, options.data, config)
         const { engine, name, out: folder } = options
         const run = await runs.create({ datasetId, config, engine, name, fromRun, folder })
         await sayEngine(session, run.id)
@@ -151,7 +151,8 @@ export function addResume(program: Command, context: Context): void {
         const id = await session.service.store.find(runText)
         const { data, steps, checkpoint } = options
         if (checkpoint !== 'last') await sayDamage(session, id, checkpoint)
-        if (data !== undefined) await readData(session, data)
+        const { config } = await session.service.store.read(id)
+        if (data !== undefined) await readData(session, data, config)
         const onSetAside = (aside: SetAside): void =>
           session.output.say(
             `What came later (checkpoints of step ${aside.steps.join(', ')}, and all records) is kept in ${aside.folder}.`,
@@ -177,7 +178,9 @@ export function addEvaluate(program: Command, context: Context): void {
         const { store, operations } = session.service
         const runId = await store.find(runText)
         await sayDamage(session, runId, options.checkpoint)
-        const datasetId = options.data === undefined ? undefined : await readData(session, options.data)
+        const { config } = await store.read(runId)
+        const datasetId =
+          options.data === undefined ? undefined : await readData(session, options.data, config)
         const { checkpoint, engine } = options
         const found = await finish(session, operations.evaluate({ runId, checkpoint, datasetId, engine }))
         const { step, validation } = found

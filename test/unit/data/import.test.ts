@@ -12,14 +12,7 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import {
-  importDataset,
-  readDataset,
-  readItems,
-  readSkipped,
-  scanFolder,
-  type Progress,
-} from '#main/data/index'
+import { importDataset, readDataset, readItems, readSkipped, openScan, type Progress } from '#main/data/index'
 import { makeBadFiles } from '../../support/bad-files'
 import { withFolder } from '../../support/folders'
 import { writePng } from '../../support/png'
@@ -198,9 +191,11 @@ describe('a scan', () => {
       for (let i = 0; i < 20; i++) await writeFile(join(folder, `${i}.png`), tiny(i))
       const told: Progress[] = []
       let results = 0
-      for await (const found of scanFolder(folder, { onProgress: (progress) => told.push(progress) })) {
-        expect(found.kind).toBe('item')
-        results += 1
+      const scan = await openScan(folder, { onProgress: (progress) => told.push(progress) })
+      expect(scan.total).toBe(20)
+      for await (const part of scan.parts()) {
+        for (const found of part.results) expect(found.kind).toBe('item')
+        results += part.results.length
       }
       expect(results).toBe(20)
       expect(told.map(({ phase }) => phase)).toContain('Looking for files')
@@ -241,7 +236,7 @@ describe('a scan', () => {
         while (!read.signal.aborted) await appendFile(path, 'x')
       })()
       const found = []
-      for await (const result of scanFolder(folder)) found.push(result)
+      for await (const { results } of (await openScan(folder)).parts()) found.push(...results)
       read.abort()
       await writer
       expect(found).toMatchObject([{ kind: 'skipped', skipped: { reason: 'changed-while-reading' } }])

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import type { Transform } from '#shared/contract/common'
-import { cropPatch, preview, sampleFolder, scanFolder, thumbnail } from '#main/data/index'
+import { cropPatch, openScan, preview, sampleFolder, thumbnail } from '#main/data/index'
 import { withFolder } from '../../support/folders'
 import { writePng } from '../../support/png'
 
@@ -100,8 +100,9 @@ describe('the sample images', () => {
     const { folder, licence } = sampleFolder()
     expect(licence).toMatch(/Apache License 2\.0.*MIT/)
     let items = 0
-    for await (const found of scanFolder(folder)) {
-      if (found.kind === 'item' && found.item.width === 64 && found.item.height === 64) items += 1
+    for await (const { results } of (await openScan(folder)).parts()) {
+      for (const found of results)
+        if (found.kind === 'item' && found.item.width === 64 && found.item.height === 64) items += 1
     }
     expect(items).toBe(3786)
   })
