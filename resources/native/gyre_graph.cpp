@@ -17,6 +17,9 @@
 
 #include "tensorflow/c/c_api.h"
 
+// gyre_rotate_back.cpp
+const std::string& RegisterRotateBack();
+
 namespace {
 
 struct Feed {
@@ -362,6 +365,7 @@ void Export(napi_env env, napi_value exports, const char* name) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
+  if (!RegisterRotateBack().empty()) napi_throw_error(env, nullptr, RegisterRotateBack().c_str());
   Export<Open>(env, exports, "open");
   Export<Extend>(env, exports, "extend");
   Export<Describe>(env, exports, "describe");

@@ -1,5 +1,5 @@
 // The native parts: where their C++ lies, which version of it this is, and how a compiler call builds it. The binding of
-// tfjs-node runs single operations; our own module beside it runs whole graphs. Both use Node-API 8 only, so one build
+// tfjs-node runs single operations; our own module beside it runs whole graphs, and has the rotation trick as one operation. Both use Node-API 8 only, so one build
 // serves every Node and Electron.
 import { createHash } from 'node:crypto'
 import { execFile } from 'node:child_process'
@@ -52,13 +52,14 @@ const commonFlags = ['-shared', '-fPIC', '-O2', '-std=c++17', '-DNAPI_VERSION=8'
 const packageFolder = (name: string): string => dirname(nodeRequire.resolve(`${name}/package.json`))
 const sourceFolder = (): string => join(packageFolder('@tensorflow/tfjs-node-gpu'), 'binding')
 
-/** The source of the module that runs graphs (`.cpp`: packagers leave `.cc` out): in `resources`, some folders above the sources or the built entry. */
-function graphSource(): string {
+/** The sources of our own module (`.cpp`: packagers leave `.cc` out): in `resources`, some folders above the sources or the built entry. */
+function ownSources(): string[] {
+  const names = ['gyre_graph.cpp', 'gyre_rotate_back.cpp']
   for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
-    const path = join(folder, 'resources', 'native', 'gyre_graph.cpp')
-    if (existsSync(path)) return path
+    const paths = names.map((name) => join(folder, 'resources', 'native', name))
+    if (paths.every((path) => existsSync(path))) return paths
     if (folder === dirname(folder))
-      throw new GyreError('engine-unavailable', 'A source file of Gyre is missing: gyre_graph.cpp.')
+      throw new GyreError('engine-unavailable', `Source files of Gyre are missing: ${names.join(', ')}.`)
   }
 }
 
@@ -75,7 +76,7 @@ export async function bindingHash(variant: Variant, prebuilt?: string): Promise<
     const folder = sourceFolder()
     for (const name of (await readdir(folder)).sort())
       hash.update(name).update(await readFile(join(folder, name)))
-    hash.update(await readFile(graphSource()))
+    for (const path of ownSources()) hash.update(await readFile(path))
     hash.update(quietSource).update(commonFlags.join(' '))
   }
   return hash.digest('hex').slice(0, 12)
@@ -128,7 +129,7 @@ export async function compileBinding(
   ]
   const calls = [
     command([...names.map((name) => join(sources, name)), ...libraries], bindingFileName),
-    command([graphSource(), ...libraries], graphFileName),
+    command([...ownSources(), ...libraries], graphFileName),
     command([quiet, `-DGYRE_FRAMEWORK="${mac ? '@rpath/' : ''}${framework}"`, '-ldl'], quietFileName),
   ]
   try {

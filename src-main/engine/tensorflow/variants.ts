@@ -39,6 +39,7 @@ export interface Variant {
 
 const headerFolders = [
   'tensorflow/include/tensorflow/c/',
+  'tensorflow/include/tensorflow/core/common_runtime/next_pluggable_device/c/',
   'tensorflow/include/tensorflow/core/platform/',
   'tensorflow/include/tsl/platform/',
   'tensorflow/include/xla/tsl/c/',
