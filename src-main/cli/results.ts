@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { stepBench } from '#shared/contract/bench'
 import { validationMetrics } from '#shared/contract/common'
-import { engineStatus } from '#shared/contract/app'
+import { engineStatus } from '#shared/contract/engines'
 import { verification } from '#shared/contract/verify'
 
 /** A run folder's absolute path. */

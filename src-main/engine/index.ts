@@ -24,6 +24,7 @@ export { Compiler, type Trace, type Traced } from './compile/compiler'
 export { CannotCompile } from './compile/recorder'
 export type { Callable, NativeGraph, Values } from './compile/session'
 export { bfloat16Refusal } from './precision'
+export { engineStorage, removeOlderEngine } from './tensorflow/older'
 export type { Engine, EngineId, EngineOptions, EngineStatus, InstallOptions } from './types'
 
 /** Every engine's name for people. */

@@ -1,6 +1,6 @@
 // The words of the engine layer. Type-only, so that every part of the installer and the backends can share them.
 import type * as TensorFlowCore from '@tensorflow/tfjs-core'
-import type { EngineStatus } from '#shared/contract/app'
+import type { EngineStatus } from '#shared/contract/engines'
 import type { NativeGraph } from './compile/session'
 import type { engineIds } from '#shared/contract/common'
 import type { NvidiaDriver } from './tensorflow/nvidia-driver'

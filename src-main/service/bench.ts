@@ -23,7 +23,11 @@ export interface StepBenchOptions {
   engine: EngineWish
   /** Steps to time of each kind. */
   steps: number
+  /** After this time no further round begins; one is always taken. */
+  limitMs?: number
 }
+
+export type MeasuredSteps = StepBench & { engine: EngineUsed }
 
 /** In the order in which they take turns. */
 const kinds: readonly StepKind[] = ['usual', 'eager', 'compiled', 'compiledBf16']
@@ -45,6 +49,14 @@ interface Side {
 type Sides = Map<StepKind, Side>
 type Turn = (kind: StepKind, side: Side, steps: number) => Promise<void>
 
+interface TurnPlan {
+  /** Whether round `round` is still taken, once this share of the time may have passed. */
+  goesOn: (round: number, share: number) => boolean
+  stepsPerTurn: number
+  /** One side after the other, instead of in turn. */
+  alone: boolean
+}
+
 export class Bench {
   constructor(
     private readonly jobs: Jobs,
@@ -52,16 +64,19 @@ export class Bench {
   ) {}
 
   /** Throws `engine-unavailable` where the engine can't run here. */
-  step(options: StepBenchOptions): StartedJob<StepBench & { engine: EngineUsed }> {
+  step(options: StepBenchOptions): StartedJob<MeasuredSteps> {
     return this.jobs.start({ kind: 'bench', title: 'Measuring training steps', unit: 'turns' }, (job) =>
-      this.#measure(options, job),
+      this.measure(options, job),
     )
   }
 
-  async #measure(
-    { config, engine: wish, steps }: StepBenchOptions,
+  /** The same as a part of other work; progress is in turns, or in seconds where there is a limit. */
+  async measure(
+    { config, engine: wish, steps, limitMs }: StepBenchOptions,
     job: JobContext,
-  ): Promise<StepBench & { engine: EngineUsed }> {
+  ): Promise<MeasuredSteps> {
+    const startedAt = performance.now()
+    const elapsedMs = (): number => performance.now() - startedAt
     const folder = await mkdtemp(join(tmpdir(), 'gyre-step-bench-'))
     const sides: Sides = new Map()
     const stop = (): void => {
@@ -79,9 +94,12 @@ export class Bench {
           job.signal.throwIfAborted()
           side.taken.push(await side.trainer.bench({ config, packed, kind, steps: count }))
         }
-        job.update({ phase: 'Measuring', done: ++done, total })
+        const progress = limitMs === undefined ? { done: ++done, total } : secondsOf(elapsedMs(), limitMs)
+        job.update({ phase: 'Measuring', ...progress })
       }
-      const engine = await this.#take(sides, wish, turn, { rounds, stepsPerTurn, alone: needsAll(config) })
+      const goesOn = (round: number, share: number): boolean =>
+        round === 0 || (round < rounds && elapsedMs() < share * (limitMs ?? Infinity))
+      const engine = await this.#take(sides, wish, turn, { goesOn, stepsPerTurn, alone: needsAll(config) })
       return { engine, ...summary(sides) }
     } catch (error) {
       job.signal.throwIfAborted()
@@ -98,7 +116,7 @@ export class Bench {
     sides: Sides,
     wish: EngineWish,
     turn: Turn,
-    { rounds, stepsPerTurn, alone }: { rounds: number; stepsPerTurn: number; alone: boolean },
+    { goesOn, stepsPerTurn, alone }: TurnPlan,
   ): Promise<EngineUsed> {
     let engine: EngineUsed | null = null
     for (const kind of kinds) {
@@ -111,10 +129,11 @@ export class Bench {
         if (!(error instanceof GyreError) || error.code !== 'unsupported') throw error
         side.reason = error.message
       })
-      for (let round = 0; alone && round < rounds; round++) await turn(kind, side, stepsPerTurn)
+      const share = sides.size / kinds.length
+      for (let round = 0; alone && goesOn(round, share); round++) await turn(kind, side, stepsPerTurn)
       if (alone) await process.kill()
     }
-    for (let round = 0; !alone && round < rounds; round++)
+    for (let round = 0; !alone && goesOn(round, 1); round++)
       for (const [kind, side] of sides) await turn(kind, side, stepsPerTurn)
     if (!engine) throw new GyreError('engine-unavailable', 'No engine was measured.')
     return engine
@@ -125,6 +144,12 @@ export class Bench {
 function needsAll(config: RunConfig): boolean {
   return kinds.length * estimateMemory(config) > totalmem() / 2
 }
+
+const secondsOf = (elapsedMs: number, limitMs: number): { done: number; total: number; unit: string } => ({
+  done: Math.min(Math.round(elapsedMs / 1000), Math.round(limitMs / 1000)),
+  total: Math.round(limitMs / 1000),
+  unit: 's',
+})
 
 /** A lost connection means that a trainer died: its reason. */
 async function explain(sides: Sides, error: unknown): Promise<unknown> {

@@ -110,8 +110,12 @@ export function handlersOf(parts: HandlerParts): GyreHandlers {
       list: () => engines.list(),
       chosen: ({ wish }) => engines.chosen(wish),
       install: ({ id }) => ({ jobId: engines.install(id).id }),
+      storage: () => engines.storage(),
       remove: ({ id }) => engines.remove(id),
-      test: ({ id }) => engines.test(id),
+      removeOlder: ({ name }) => engines.removeOlder(name),
+      test: ({ id }, { signal }) => engines.test(id, signal),
+      benchmark: ({ id }) => ({ jobId: engines.benchmark(id).id }),
+      benchmarks: () => engines.benchmarks(),
     },
     jobs: {
       list: () => jobs.list(),

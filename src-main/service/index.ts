@@ -7,6 +7,7 @@ import type { GyreHandlers } from '#shared/contract/index'
 import { createDecoderPool, inThisThread } from '#main/data/index'
 import type { EngineOptions } from '#main/engine/index'
 import { Bench } from './bench'
+import { Benchmarks } from './benchmarks'
 import { Bus } from './bus'
 import { Datasets } from './datasets'
 import { bundledVectors, Engines } from './engines'
@@ -20,6 +21,7 @@ import { openLibrary, recoverRuns, sweepLibrary } from './library'
 import { watchLoad } from './load'
 import { StepTimes } from './measured'
 import { Operations } from './operations'
+import { Quiet } from './quiet'
 import { Runs } from './runs'
 import { RunStore } from './run-store'
 import { SettingsStore } from './settings'
@@ -49,6 +51,8 @@ export interface ServiceOptions {
   /** Where the trainer runs, whatever the settings say. */
   isolation?: TrainerIsolation | undefined
   version?: string
+  /** How many steps of each kind a measurement of an engine takes at most; for tests. */
+  benchmarkSteps?: number
 }
 
 export interface Service {
@@ -68,6 +72,19 @@ export interface Service {
   bind: Bus['bind']
   /** Stops what trains and keeps it, cancels the rest, and ends the trainer. */
   close(): Promise<void>
+}
+
+/** What computes now, in this process or in another that works on the same library; null where nothing does. */
+async function busyWith(
+  store: RunStore,
+  trainers: TrainerClient,
+  training: Training,
+): Promise<string | null> {
+  const active = (await store.list()).find(
+    ({ id, status }) => ['preparing', 'running', 'paused'].includes(status) || training.has(id),
+  )
+  if (active) return `The run “${active.name}” is being trained.`
+  return trainers.engineInUse ? 'A model is being looked at, which computes as well.' : null
 }
 
 /** @throws GyreError `permission` when the library can't be written */
@@ -93,9 +110,19 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const trainerHost = chosenHost(hosts, async () => isolation ?? (await settings.get()).trainerIsolation)
   const vectors = bundledVectors(trainerEntry)
   const trainers: TrainerClient = new TrainerClient(trainerHost, (wish) => engines.choose(wish))
-  const engines = new Engines(jobs, engineOptions, trainerHost, vectors, (id) => trainers.release(id))
-  const bench = new Bench(jobs, trainerHost)
-  const training = new Training({ bus, datasets, jobs, trainers, times, host })
+  // What may turn out to be broken, and what counts memory, is kept apart whatever the setting.
+  const apart = chosenHost(hosts, () => Promise.resolve('process'))
+  const bench = new Bench(jobs, apart)
+  const quiet = new Quiet(() => busyWith(store, trainers, training))
+  const engines = new Engines({
+    ...{ jobs, bench, quiet, vectors, benchmarkSteps: options.benchmarkSteps },
+    options: engineOptions,
+    host: apart,
+    benchmarks: new Benchmarks(layout.benchmarksFile),
+    release: (id) => trainers.release(id),
+  })
+  const onBegin = (runName: string): void => quiet.giveWay(runName)
+  const training: Training = new Training({ bus, datasets, jobs, trainers, times, host, onBegin })
   const runs = new Runs(store, datasets, training)
   const operations = new Operations({ store, runs, datasets, jobs, trainers })
   const inspector = new Inspector({ store, datasets, jobs, operations })

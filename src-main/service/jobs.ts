@@ -9,7 +9,7 @@ const intervalMs = 100
 const keptJobs = 100
 
 export type JobProgress = Partial<
-  Pick<Job, 'title' | 'phase' | 'done' | 'total' | 'unit' | 'datasetId' | 'runId'>
+  Pick<Job, 'title' | 'phase' | 'done' | 'total' | 'unit' | 'datasetId' | 'runId' | 'engineId'>
 >
 
 export interface JobContext {

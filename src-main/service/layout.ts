@@ -10,6 +10,7 @@ export interface Layout {
   readonly exports: string
   readonly settingsFile: string
   readonly measuredFile: string
+  readonly benchmarksFile: string
   /** `id` must have passed the `identifier` schema. */
   dataset(id: string): string
   run(id: string): string
@@ -26,6 +27,7 @@ export function libraryLayout(root: string): Layout {
     exports: join(root, 'exports'),
     settingsFile: join(root, 'settings.json'),
     measuredFile: join(root, 'measured.json'),
+    benchmarksFile: join(root, 'benchmarks.json'),
     dataset: (id) => join(root, 'datasets', id),
     run: (id) => join(root, 'runs', id),
   }

@@ -49,6 +49,8 @@ export interface TrainingParts {
   trainers: TrainerClient
   times: StepTimes
   host: HostAdapter
+  /** Told of each run before it begins. */
+  onBegin: (runName: string) => void
 }
 
 export class Training {
@@ -79,6 +81,7 @@ export class Training {
   enqueue(run: OwnedRun, from?: StartFrom): Promise<RunFile> {
     run.update({ status: 'created', error: null })
     const controller = new AbortController()
+    this.#parts.onBegin(run.file.name)
     const turn = this.#line
     const ended = turn.then(() => this.#take(entry))
     const entry: Entry = { run, from, trainer: null, controller, secondsPerStep: null, ended }

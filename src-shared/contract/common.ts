@@ -63,5 +63,6 @@ export const job = z.object({
   /** What it works on or made. */
   datasetId: z.string().optional(),
   runId: z.string().optional(),
+  engineId: engineId.optional(),
 })
 export type Job = z.infer<typeof job>

@@ -1,7 +1,8 @@
 // The contract between the window and the service: every topic in one object.
-import { engines, host, jobs, settings } from './app'
+import { host, jobs, settings } from './app'
 import { datasets } from './datasets'
 import type { Client, Emit, Handlers } from './define'
+import { engines } from './engines'
 import { exports_ } from './exports'
 import { inspector } from './inspector'
 import { design, runs } from './runs'

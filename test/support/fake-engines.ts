@@ -1,6 +1,6 @@
 // Made-up states of the four engines, for looking at the window: a machine without a graphics card, where TensorFlow
 // for the processor is installed or not.
-import type { EngineStatus } from '#shared/contract/app'
+import type { EngineBenchmark, EngineStatus, EngineStorage } from '#shared/contract/engines'
 import type { EngineId } from '#main/engine/types'
 
 const none = { available: false, installed: false, installable: false, removable: false }
@@ -49,4 +49,48 @@ export function fakeEngine(id: EngineId, wasmOnly: boolean): EngineStatus {
     },
   }
   return states[id]
+}
+
+export const fakeStorage: EngineStorage = {
+  folder: '/home/you/.local/share/gyre/engines',
+  freeBytes: 41_000_000_000,
+  older: [],
+}
+
+export const olderEngine: EngineStorage['older'][number] = {
+  name: 'tensorflow-cpu-2.20.0-0a1b2c3d4e5f',
+  id: 'tensorflow-cpu',
+  version: '2.20.0',
+  sizeBytes: 812_000_000,
+}
+
+/** A measurement of engine `id`; WASM has eager steps only. */
+export function fakeBenchmark(id: EngineId): EngineBenchmark {
+  const native = id !== 'wasm'
+  return {
+    engine: { id, name: id, version: '2.21.0', device: '2 cores', reason: 'You chose it.' },
+    measuredAt: '2025-11-22T15:40:00.000Z',
+    machine: {
+      processor: 'Some Processor 3000',
+      threads: 2,
+      memoryBytes: 8_000_000_000,
+      platform: 'linux x64',
+    },
+    preset: 'quick-look',
+    batchSize: 32,
+    imageSize: 64,
+    steps: {
+      eagerMs: native ? 421.4 : 2510,
+      compiledMs: native ? 168.2 : null,
+      compiledBf16Ms: native ? 96.1 : null,
+      dataWaitFraction: 0.004,
+      peakRssBytes: 812_000_000,
+      reasons: native
+        ? {}
+        : {
+            compiledMs: 'WebAssembly (CPU) runs single operations only: it has no compiled step.',
+            compiledBf16Ms: 'bfloat16 needs TensorFlow.',
+          },
+    },
+  }
 }

@@ -15,9 +15,10 @@ import type {
 } from '#shared/contract/files'
 import { contract, type GyreContract, type GyreHandlers } from '#shared/contract/index'
 import { settingsShape, type Settings } from '#shared/contract/app'
+import type { EngineBenchmark, OlderEngine } from '#shared/contract/engines'
 import { checkConfig, configSchema, presets, tokenGrid, type RunConfig } from '#shared/config/index'
 import { createHub, memoryPair, type Hub, type Transport } from '#shared/rpc/index'
-import { fakeEngine } from './fake-engines'
+import { fakeBenchmark, fakeEngine, fakeStorage } from './fake-engines'
 import { png } from './small-png'
 
 export interface FakeOptions {
@@ -27,6 +28,9 @@ export interface FakeOptions {
   kind?: 'desktop' | 'browser'
   /** TensorFlow is not installed yet. */
   wasmOnly?: boolean
+  /** Engines of another version on disk. */
+  olderEngines?: OlderEngine[]
+  benchmarks?: EngineBenchmark[]
   /** Calls that fail, as `topic.name` → error. */
   failing?: Record<string, GyreError>
 }
@@ -233,6 +237,8 @@ export function createFakeService(options: FakeOptions = {}): FakeService {
   const uploaded = new Map<string, number>()
   const calls: string[] = []
   let wasmOnly = options.wasmOnly ?? false
+  let olderEngines = options.olderEngines ?? []
+  let benchmarks = options.benchmarks ?? []
 
   const missing = (what: string): never => {
     throw new GyreError('not-found', `There is no such ${what}.`)
@@ -507,7 +513,7 @@ export function createFakeService(options: FakeOptions = {}): FakeService {
           ? { id: 'wasm', name: 'WASM', version: '4.22.0', device: '2 cores', reason: 'chosen in Settings' }
           : engine,
       install: ({ id }) => {
-        const job = startJob('engine-install', `install ${id}`, 180, 'MB')
+        const job = startJob('engine-install', `install ${id}`, 180_000_000, 'bytes', { engineId: id })
         finish.set(job.id, () => void (wasmOnly = false))
         return { jobId: job.id }
       },
@@ -515,6 +521,18 @@ export function createFakeService(options: FakeOptions = {}): FakeService {
         wasmOnly = true
         return fakeEngine(id, wasmOnly)
       },
+      storage: () => ({ ...fakeStorage, older: olderEngines }),
+      removeOlder: ({ name }) => void (olderEngines = olderEngines.filter((one) => one.name !== name)),
+      benchmark: ({ id }) => {
+        const job = startJob('bench', `measure ${id}`, 60, 's', { engineId: id })
+        finish.set(
+          job.id,
+          () =>
+            void (benchmarks = [...benchmarks.filter(({ engine }) => engine.id !== id), fakeBenchmark(id)]),
+        )
+        return { jobId: job.id }
+      },
+      benchmarks: () => benchmarks,
       test: () => ({
         pass: true,
         checks: [

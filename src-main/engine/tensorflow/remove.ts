@@ -16,7 +16,7 @@ export interface RemoveOptions {
 
 /**
  * Deletes the engine in `folder`. Waits for an installer that is at work beside it. Throws `busy` while another process
- * computes on it.
+ * computes on it. A folder without a manifest was never an engine, or is one no more; it goes as well.
  */
 export async function removeTensorFlow(folder: string, options: RemoveOptions = {}): Promise<void> {
   const home = dirname(folder)
@@ -26,10 +26,16 @@ export async function removeTensorFlow(folder: string, options: RemoveOptions = 
     // Without its manifest it counts as not installed. Whoever loads it notes that before looking whether it is there, so
     // one of the two sees the other.
     const aside = `${manifest}.aside`
-    await rename(manifest, aside)
+    const whole = await rename(manifest, aside).then(
+      () => true,
+      (error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+        return false
+      },
+    )
     const users = (await usersOf(folder)).filter((pid) => pid !== options.exceptPid)
     if (users.length > 0) {
-      await rename(aside, manifest)
+      if (whole) await rename(aside, manifest)
       throw new GyreError(
         'busy',
         `Something computes on this engine: process ${users.join(', ')}.`,

@@ -1,7 +1,7 @@
 // The state of a TensorFlow engine: whether it is on disk, what it takes, whether the machine has what it needs, and
 // why not.
 import { cpus } from 'node:os'
-import type { EngineStatus } from '#shared/contract/app'
+import type { EngineStatus } from '#shared/contract/engines'
 import { engineHome } from '../home'
 import type { EngineOptions } from '../types'
 import { engineFolder, readInstalled } from './installed'

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module'
 import { dirname, sep } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import type { EngineStatus } from '#shared/contract/app'
+import type { EngineStatus } from '#shared/contract/engines'
 import { registerTrainingKernels } from './kernels/index'
 
 // Not called `require`: the bundler adds a shim of that name.

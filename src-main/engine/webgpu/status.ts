@@ -1,5 +1,5 @@
 // Whether WebGPU can run here, and on what.
-import type { EngineStatus } from '#shared/contract/app'
+import type { EngineStatus } from '#shared/contract/engines'
 import type { EngineOptions } from '../types'
 import { adapterName, isSoftware, softwareOnly, softwareWanted } from './adapter'
 import { webGpuVersion } from './backend'
