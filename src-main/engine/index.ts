@@ -15,7 +15,7 @@ import { removeTensorFlow } from './tensorflow/remove'
 import { tensorFlowState } from './tensorflow/status'
 import { findVariant, type TensorFlowId } from './tensorflow/variants'
 import type { Engine, EngineId, EngineOptions, EngineStatus, InstallOptions, RemoveOptions } from './types'
-import { prepareWasm, wasmBackendName, wasmStatus } from './wasm/backend'
+import { prepareWasm, wasmBackendName, wasmDevice, wasmStatus } from './wasm/backend'
 import { prepareWebGpu, webGpuBackendName, webGpuVersion } from './webgpu/backend'
 
 export { chooseEngine, engineStatus, listEngines } from './choose'
@@ -43,11 +43,11 @@ async function activate(backend: string): Promise<void> {
   await tf.ready()
 }
 
-async function startWasm(options: EngineOptions): Promise<Started> {
-  prepareWasm(options.wasmFolder)
+async function startWasm(): Promise<Started> {
+  prepareWasm()
   await activate(wasmBackendName)
-  const { device, version } = wasmStatus()
-  return { device, version, close: () => tf.removeBackend(wasmBackendName) }
+  const { version } = wasmStatus()
+  return { device: wasmDevice(), version, close: () => tf.removeBackend(wasmBackendName) }
 }
 
 async function startWebGpu(options: EngineOptions): Promise<Started> {
@@ -80,7 +80,7 @@ async function startInstalled(id: TensorFlowId, options: EngineOptions): Promise
 }
 
 function start(id: EngineId, options: EngineOptions): Promise<Started> {
-  if (id === 'wasm') return startWasm(options)
+  if (id === 'wasm') return startWasm()
   return id === 'webgpu' ? startWebGpu(options) : startInstalled(id, options)
 }
 

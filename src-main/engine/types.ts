@@ -43,8 +43,6 @@ export interface EngineOptions {
   nvidiaDriver?: () => Promise<NvidiaDriver | string>
   /** Let WebGPU take a software adapter, for tests; by default as the variable `GYRE_SOFTWARE_GPU` says. */
   softwareGpu?: boolean
-  /** Folder of the .wasm files; found beside the npm package by default. */
-  wasmFolder?: string
 }
 
 export interface RemoveOptions extends EngineOptions {
