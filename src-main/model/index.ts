@@ -11,5 +11,7 @@ export {
   type StepOutput,
 } from './train-step'
 export { diagnosticsDue, diagnosticsFrom, GradientProbe, type Diagnostics } from './diagnostics'
+export { startPasses } from './quantize/initial-codes'
+export { streamOf, type VectorStream } from './quantize/vector-stream'
 export { learningRateAt } from './learning-rate'
 export { createRandom, restoreRandom, type Random } from './random'

@@ -7,6 +7,7 @@ import { describeNetwork, type LayerDescription } from './describe'
 import { runLayers } from './layers'
 import { networkOf } from './networks/index'
 import { createQuantizer, type Quantizer } from './quantize/create'
+import type { VectorStream } from './quantize/vector-stream'
 import { createRandom, type Random } from './random'
 import { tidied } from './tidied'
 import { parametersOf, type NetworkSpec } from './spec'
@@ -48,11 +49,13 @@ export interface VqModel {
   lookUp(codes: tf.Tensor1D): tf.Tensor4D
   /** Each code int32 [N] by itself, at every position: other codebooks stay out → [N, H, W, L]. */
   alone(codes: readonly number[]): tf.Tensor4D
+  /** The encodings of images [N, S, S, C], position by position → [N·H·W, L]. */
+  vectors(x: tf.Tensor4D): tf.Tensor2D
   /**
-   * Starts the codebook from the encodings of these batches, where the configuration asks for `kmeans` or `data`;
+   * Starts the codebook from encodings, as `vectors` makes them, where the configuration asks for `kmeans` or `data`;
    * otherwise does nothing. Call once, before the first step of a new run.
    */
-  initialiseCodebook(batches: readonly tf.Tensor4D[], random: Random): void
+  initialiseCodebook(encodings: VectorStream, random: Random): Promise<void>
   layers(): LayerDescription[]
   dispose(): void
 }
@@ -133,12 +136,9 @@ export function createModel(config: RunConfig, seed: number): VqModel {
         const everywhere = tf.expandDims(tf.concat(vectors), 1) // [N, 1, L]
         return grid(tf.tile(everywhere, [1, rows * columns, 1]))
       }),
-    initialiseCodebook: (batches, batchRandom) => {
-      if (config.codebookInit === 'kaiming' || batches.length === 0) return
-      tf.tidy(() => {
-        const vectors = tf.concat(batches.map((x) => flatten(model.encode(x))))
-        quantizer.initialise(vectors, batchRandom)
-      })
+    vectors: (x) => tf.tidy(() => flatten(model.encode(x))),
+    initialiseCodebook: async (encodings, drawFrom) => {
+      if (config.codebookInit !== 'kaiming') await quantizer.initialise(encodings, drawFrom)
     },
     layers: () => describeNetwork(config).layers,
     dispose: () => {

@@ -217,14 +217,20 @@ export class Training {
     })
     const offStatus = trainer.onStatus(({ runFolder, status, step }) => {
       if (runFolder !== run.folder) return
-      job.update({ done: step, phase: phaseWords[status] ?? '' })
+      const { steps: total } = run.file.config
+      job.update({ done: step, total, unit: 'steps', phase: phaseWords[status] ?? '' })
       // How it ends is said by the outcome, with everything that belongs to it.
       if (status === 'running' || status === 'paused') run.update({ status, step })
       else run.update({ step })
     })
+    const offStarting = trainer.onStarting(({ runFolder, done, total }) => {
+      if (runFolder === run.folder)
+        job.update({ done, total, unit: 'images', phase: 'Starting the codebook from images' })
+    })
     return () => {
       offRecord()
       offStatus()
+      offStarting()
     }
   }
 

@@ -1,5 +1,6 @@
 // Pause, resume and stop: requests come in as messages between steps, the loop answers them at its next gate.
 // Knows nothing of training.
+import { GyreError } from '#shared/contract/errors'
 
 interface Waiter {
   promise: Promise<void>
@@ -48,7 +49,7 @@ export class TrainControl {
   async stop(): Promise<void> {
     if (this.#wanted !== 'stop') {
       this.#set('stop')
-      this.#stop.abort()
+      this.#stop.abort(new GyreError('cancelled', 'Training was stopped.'))
     }
     await this.#ended.promise
   }

@@ -47,6 +47,10 @@ export interface SessionOptions {
   /** How steps run where the engine can run graphs; see `openSteps`. Compiled by default. */
   execution?: Execution
   onRecord: (record: MetricsRecord) => void
+  /** While the codebook of a new run starts from images: images gone through, and how many there will be. */
+  onStarting?: (done: number, total: number) => void
+  /** Ends the opening. */
+  signal?: AbortSignal
 }
 
 export type StepMetrics = ValidationMetrics & { step: number }
@@ -157,7 +161,8 @@ export class TrainSession {
       await takeWeights(this.model, source.folder)
       await this.event('started', `Started from the weights of another run at step ${source.step}.`)
     } else {
-      await startCodebook(this)
+      const { onStarting: onProgress, signal } = this.#options
+      await startCodebook(this, { onProgress, signal })
       await this.event('started', 'Started with new weights.')
     }
     if (this.splits.measuresOnTraining)

@@ -1,45 +1,63 @@
 // How a new run gets its first weights beyond the seeded ones: codes from data, or the weights of another run.
-import * as tf from '@tensorflow/tfjs-core'
-import { hasCodebook, type RunConfig } from '#shared/config/index'
+import { bookCount, hasCodebook, type RunConfig } from '#shared/config/index'
 import { GyreError } from '#shared/contract/errors'
 import { createBatchSource } from '#main/data/batches'
 import type { PackReader } from '#main/data/pack-reader'
-import type { Random, VqModel } from '#main/model/index'
+import { startPasses, type Random, type VqModel } from '#main/model/index'
 import { readTensors } from './checkpoint'
-import { assignTensor, imageTensor } from './tensors'
+import { encodingsOf } from './encodings'
+import { assignTensor } from './tensors'
 
-/** k-means wants a few vectors for each code, but the memory for them is bounded. */
-const vectorsPerCode = 4
-const mostBatches = 8
+/** k-means wants some vectors for each code, but a search through all codes for every one of them takes its time. */
+const vectorsPerCode = 32
+const mostVectors = 1_048_576
 
-/** Starts the codebook from the first batches, where the configuration asks for it. Takes no batch from training. */
-export async function startCodebook({
-  model,
-  pack,
-  splits,
-  config,
-  random,
-}: {
-  model: VqModel
-  pack: PackReader
-  splits: { train: Int32Array }
-  config: RunConfig
-  random: Random
-}): Promise<void> {
+export interface StartOptions {
+  /** Images gone through so far, and in all, over every pass. */
+  onProgress?: ((done: number, total: number) => void) | undefined
+  signal?: AbortSignal | undefined
+}
+
+/** How many of the first batches the codebook starts from: at most every image once. */
+function startBatches(config: RunConfig, perBatch: number, perEpoch: number): number {
+  if (config.codebookInit !== 'kmeans') return 1
+  const wanted = Math.min(config.codebookSize * vectorsPerCode, mostVectors)
+  return Math.max(1, Math.min(Math.ceil(wanted / perBatch), perEpoch))
+}
+
+/**
+ * Starts the codebook from the first batches, where the configuration asks for it. Takes no batch from training. Throws
+ * the signal's reason when it is cancelled; the codebook is then as it was.
+ */
+export async function startCodebook(
+  {
+    model,
+    pack,
+    splits,
+    config,
+    random,
+  }: {
+    model: VqModel
+    pack: PackReader
+    splits: { train: Int32Array }
+    config: RunConfig
+    random: Random
+  },
+  { onProgress, signal }: StartOptions = {},
+): Promise<void> {
   if (config.codebookInit === 'kaiming' || !hasCodebook(config)) return
   const source = createBatchSource(pack, splits.train, config)
   const perBatch = config.batchSize * model.tokens[0] * model.tokens[1]
-  const wanted =
-    config.codebookInit === 'kmeans' ? Math.ceil((config.codebookSize * vectorsPerCode) / perBatch) : 1
-  const batches: tf.Tensor4D[] = []
+  const batches = startBatches(config, perBatch, source.stepsPerEpoch)
+  const total = batches * config.batchSize * startPasses(config.codebookInit) * bookCount(config)
   try {
-    for (let i = 0; i < Math.min(wanted, mostBatches); i++) {
-      const { values } = await source.next()
-      batches.push(imageTensor(values, config.imageSize, config.channelsIn))
-    }
-    model.initialiseCodebook(batches, random)
+    const encodings = encodingsOf(model, source, {
+      batches,
+      onProgress: (done) => onProgress?.(done, total),
+      ...(signal && { signal }),
+    })
+    await model.initialiseCodebook(encodings, random)
   } finally {
-    tf.dispose(batches)
     await source.close()
   }
 }

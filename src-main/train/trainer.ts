@@ -170,6 +170,8 @@ export class Trainer {
         engine,
         execution: this.#options.execution,
         onRecord: (record) => this.#emit('trainer', 'onRecord', { runFolder, record }),
+        onStarting: (done, total) => this.#emit('trainer', 'onStarting', { runFolder, done, total }),
+        signal: control.stopSignal,
       })
       return await runLoop(session, {
         control,

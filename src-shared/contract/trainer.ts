@@ -90,6 +90,8 @@ export const trainerContract = {
     ),
     onRecord: event(z.object({ runFolder: z.string(), record: metricsRecord })),
     onStatus: event(z.object({ runFolder: z.string(), status: z.enum(runStatuses), step: z.int() })),
+    /** While the codebook of a new run starts from its images: images gone through, over all passes. */
+    onStarting: event(z.object({ runFolder: z.string(), done: z.number(), total: z.number() })),
     onProgress: event(z.object({ phase: z.string(), done: z.number(), total: z.number(), unit: z.string() })),
   },
 } as const

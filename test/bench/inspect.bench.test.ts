@@ -40,13 +40,11 @@ interface Watched {
 function watchPainting(): void {
   const watched = window as unknown as Watched
   const painted = (watched.painted = new WeakSet())
-  const put = CanvasRenderingContext2D.prototype.putImageData
-  CanvasRenderingContext2D.prototype.putImageData = function (
-    this: CanvasRenderingContext2D,
-    ...given: unknown[]
-  ): void {
-    put.apply(this, given as Parameters<typeof put>)
-    const image = given[0] as ImageData
+  const context = CanvasRenderingContext2D.prototype
+  const put: CanvasRenderingContext2D['putImageData'] = Reflect.get(context, 'putImageData')
+  context.putImageData = function (this: CanvasRenderingContext2D, ...given: unknown[]): void {
+    const [image] = given as [ImageData]
+    Reflect.apply(put, this, given)
     // Transparent until the tile has come; 34 pixels from the edge is the middle of the last one.
     const alpha = image.data[4 * (image.width * 30 + image.width - 34) + 3]
     if (this.canvas instanceof HTMLCanvasElement && alpha !== 0) painted.add(this.canvas)

@@ -21,6 +21,7 @@ import { toSearchSpace } from './look-up'
 import { normals } from './noise'
 import { nearestCodes } from './search'
 import type { Answer, StepNoise } from './types'
+import { mapped, type VectorStream } from './vector-stream'
 
 export interface Books {
   trainable: ReadonlyMap<string, tf.Variable>
@@ -35,8 +36,8 @@ export interface Books {
     noise: StepNoise,
     trained: readonly Assignment[],
   ) => { assignments: Assignment[]; revived: tf.Scalar | null }
-  /** vectors [N, D], before they are brought into the space of the search. */
-  initialise: (vectors: tf.Tensor2D, random: Random) => void
+  /** Vectors [n, D] before they are brought into the space of the search. */
+  initialise: (vectors: VectorStream, random: Random) => Promise<void>
 }
 
 const still: ReturnType<Books['next']> = { assignments: [], revived: null }
@@ -50,7 +51,7 @@ function gridBooks(config: RunConfig): Books {
     all: () => [codes],
     statistics: () => [],
     next: () => still,
-    initialise: () => undefined,
+    initialise: () => Promise.resolve(),
   }
 }
 
@@ -84,7 +85,7 @@ function mappedBooks(config: RunConfig, random: Random): Books {
       const moved = trained.find(([target]) => target === map)?.[1]
       return { assignments: moved ? [[codebook, apply(frozen, moved)]] : [], revived: null }
     },
-    initialise: () => undefined,
+    initialise: () => Promise.resolve(),
   }
 }
 
@@ -192,23 +193,37 @@ function storedBooks(whole: RunConfig, random: Random): Books {
       })
       return { assignments: assign(lists), revived: chosen ? tf.addN(dead) : null }
     },
-    initialise: (vectors, drawFrom) => {
+    initialise: async (vectors, drawFrom) => {
       if (config.codebookInit === 'kaiming') return
-      const grouped = whole.quantizer === 'grouped'
-      const shares: tf.Tensor2D[] = grouped ? tf.split(vectors, count, 1) : []
-      let left: tf.Tensor2D = vectors
-      const lists = Array.from({ length: count }, (_, i) => {
-        const asked = toSearchSpace(shares[i] ?? left, config.distance)
-        const codes =
-          config.codebookInit === 'kmeans'
-            ? kmeansCodes(asked, config, drawFrom)
-            : dataCodes(asked, codebookSize, drawFrom)
-        const start = startState(onCodeSpace(codes, config.distance), config)
-        // The next level of a residual quantizer starts from what this one leaves over.
-        if (!grouped) left = tf.sub(asked, tf.gather(start.codebook, nearestCodes(asked, start.codebook)))
-        return entries(start)
-      })
-      for (const [target, next] of assign(lists)) target.assign(next)
+      const codes: tf.Tensor2D[] = []
+      /** Of all vectors [n, D] what codebook `i` is asked for, in the space of the search. */
+      const asked = (part: tf.Tensor2D, i: number): tf.Tensor2D => {
+        if (whole.quantizer === 'grouped')
+          return toSearchSpace(tf.split<tf.Tensor2D>(part, count, 1)[i] ?? part, config.distance)
+        // The next level of a residual quantizer starts from what the levels before it leave over.
+        let left = toSearchSpace(part, config.distance)
+        for (const level of codes.slice(0, i)) {
+          const rest = tf.sub<tf.Tensor2D>(left, tf.gather(level, nearestCodes(left, level)))
+          left = toSearchSpace(rest, config.distance)
+        }
+        return left
+      }
+      try {
+        for (let i = 0; i < count; i++) {
+          const stream = mapped(vectors, (part) => asked(part, i))
+          codes.push(
+            config.codebookInit === 'kmeans'
+              ? await kmeansCodes(stream, config, drawFrom)
+              : await dataCodes(stream, codebookSize, drawFrom),
+          )
+        }
+        tf.tidy(() => {
+          const lists = codes.map((code) => entries(startState(code, config)))
+          for (const [target, next] of assign(lists)) target.assign(next)
+        })
+      } finally {
+        tf.dispose(codes)
+      }
     },
   }
   return books

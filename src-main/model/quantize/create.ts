@@ -18,6 +18,7 @@ import { residualScheme } from './residual'
 import { singleScheme } from './single'
 import { softConvexScheme } from './soft-convex'
 import type { Found, Pass, Scheme, StepContext, StepNoise } from './types'
+import { mapped, type VectorStream } from './vector-stream'
 
 /** A pass with what is added to the loss besides commitment and codebook loss. */
 export interface QuantizerPass extends Pass {
@@ -51,8 +52,8 @@ export interface Quantizer {
     noise: StepNoise,
     trained: readonly Assignment[],
   ): { assignments: Assignment[]; revived: tf.Scalar | null }
-  /** Starts the codebooks from vectors [N, L], where the configuration asks for it. */
-  initialise(vectors: tf.Tensor2D, random: Random): void
+  /** Starts the codebooks from vectors [n, L], where the configuration asks for it. */
+  initialise(vectors: VectorStream, random: Random): Promise<void>
 }
 
 function schemeOf(config: RunConfig): Scheme {
@@ -135,8 +136,8 @@ export function createQuantizer(config: RunConfig, random: Random): Quantizer {
       return all.length === 1 && first ? first : tf.concat([...all])
     },
     next: (pass, chosen, noise, trained) => books.next(pass.answers, chosen, noise, trained),
-    initialise: (vectors, drawFrom) => {
-      if (hasCodebook(config)) tf.tidy(() => books.initialise(enter(vectors), drawFrom))
+    initialise: async (vectors, drawFrom) => {
+      if (hasCodebook(config)) await books.initialise(mapped(vectors, enter), drawFrom)
     },
   }
 }

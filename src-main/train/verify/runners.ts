@@ -8,14 +8,13 @@ import { reviveDeadCodes } from '#main/model/quantize/codebook'
 import { finiteScalars, signs } from '#main/model/quantize/grids'
 import { groupedScheme } from '#main/model/quantize/grouped'
 import { indexBackpropagated } from '#main/model/quantize/ibq'
-import { kmeansCodes } from '#main/model/quantize/initial-codes'
+import { kmeansCentres } from '#main/model/quantize/initial-codes'
 import { lookUp } from '#main/model/quantize/look-up'
 import { entropyLoss, orthogonalLoss } from '#main/model/quantize/regularise'
 import { nearestCodes } from '#main/model/quantize/search'
 import { singleScheme } from '#main/model/quantize/single'
 import { mixtureShares } from '#main/model/quantize/soft-convex'
 import type { Pass } from '#main/model/quantize/types'
-import { createRandom } from '#main/model/random'
 import type { QuantizerCase } from './files'
 
 export type Inputs = Record<string, tf.Tensor>
@@ -117,8 +116,7 @@ const kmeans =
   (x) => {
     const [vectors, chosen] = [input(x, 'vectors'), input<tf.Tensor1D>(x, 'chosen')]
     const config = configOf({ codebookSize: chosen.size, codeDim: vectors.shape[1], distance })
-    const random = { ...createRandom(0), choose: () => Int32Array.from(chosen.dataSync()) }
-    return { output: kmeansCodes(vectors, config, random) }
+    return { output: kmeansCentres(vectors, tf.gather(vectors, tf.cast(chosen, 'int32')), config) }
   }
 
 const revival: Runner = (_, c) => (x) => {

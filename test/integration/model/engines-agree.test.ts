@@ -13,6 +13,7 @@ import {
 } from '#main/model/index'
 import { nearestCodes } from '#main/model/quantize/search'
 import { defaultConfig, estimatorIds, type RunConfig } from '#shared/config/schema'
+import { startFrom } from '../../support/model-engine'
 import { installSoftwareGpu, noSoftwareGpu } from '../../support/software-gpu'
 
 const base: RunConfig = {
@@ -80,7 +81,7 @@ async function losses(engineId: EngineId, config: RunConfig, steps: number): Pro
   const step = createTrainStep(model, optimizer, config)
   const random = createRandom(2)
   const x = pictures(config)
-  model.initialiseCodebook([x], random)
+  await startFrom(model, x, random)
   const found: number[][] = []
   for (let t = 1; t <= steps; t++) {
     const output = step(x, learningRateAt(config, t), t, random)

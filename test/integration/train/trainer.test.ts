@@ -193,6 +193,27 @@ describe('exact resume', () => {
     expect(training.find(({ usage }) => usage !== undefined)?.revived).toBeGreaterThan(0)
   })
 
+  test('k-means says how far it is, and a run that is stopped meanwhile begins anew', async () => {
+    const change = { codebookInit: 'kmeans', steps: 4 } as const
+    const whole = await world.run('kmeans-whole', change)
+    const again = await world.run('kmeans-again', change)
+    await trainer.call.train({ runFolder: whole, packed }, context)
+    const heard: [number, number][] = []
+    const stopping = await startTrainer('tensorflow-cpu', {}, (done, total) => {
+      heard.push([done, total])
+      if (heard.length === 3) void stopping.call.stop(undefined, context)
+    })
+    await expect(stopping.call.train({ runFolder: again, packed }, context)).rejects.toMatchObject({
+      code: 'cancelled',
+    })
+    const { batchSize } = tinyConfig
+    expect(heard.map(([done]) => done)).toEqual([batchSize, 2 * batchSize, 3 * batchSize])
+    expect(heard.every(([done, total]) => done < total)).toBe(true)
+    expect(await readdir(join(again, 'checkpoints')).catch(() => [])).toEqual([])
+    await trainer.call.train({ runFolder: again, packed }, context)
+    expect(await weightsOf(again, 4)).toEqual(await weightsOf(whole, 4))
+  })
+
   test('a finished run goes on with more steps, as if they had been asked for at once', async () => {
     const runFolder = await world.run('longer', { steps: 12 })
     await trainer.call.train({ runFolder, packed }, context)

@@ -127,14 +127,21 @@ export interface InProcess {
 
 export const context = { signal: new AbortController().signal, connectionId: 'test' }
 
-/** A trainer in this process, its engine loaded. */
-export async function startTrainer(engine: EngineWish, options?: TrainerOptions): Promise<InProcess> {
+/** A trainer in this process, its engine loaded. `onStarting` hears how far the start of a codebook is. */
+export async function startTrainer(
+  engine: EngineWish,
+  options?: TrainerOptions,
+  onStarting?: (done: number, total: number) => void,
+): Promise<InProcess> {
   const records: MetricsRecord[] = []
   const statuses: RunStatus[] = []
   const emit = (_: unknown, name: unknown, payload: unknown): void => {
-    const { onRecord, onStatus } = trainerContract.trainer
+    const { onRecord, onStatus, onStarting: onStart } = trainerContract.trainer
     if (name === 'onRecord') records.push(onRecord.payload.parse(payload).record)
     if (name === 'onStatus') statuses.push(onStatus.payload.parse(payload).status)
+    if (name !== 'onStarting') return
+    const { done, total } = onStart.payload.parse(payload)
+    onStarting?.(done, total)
   }
   const trainer = new Trainer(emit, options)
   const call = trainer.handlers.trainer

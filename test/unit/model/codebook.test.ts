@@ -11,6 +11,7 @@ import {
 } from '#main/model/quantize/codebook'
 import { dataCodes, kmeansCodes } from '#main/model/quantize/initial-codes'
 import { createRandom } from '#main/model/random'
+import { streamOf } from '#main/model/quantize/vector-stream'
 import { startTestEngine } from '../../support/model-engine'
 
 beforeAll(async () => {
@@ -131,17 +132,19 @@ describe('starts from data', () => {
     (corners[i % 3] ?? []).map((x) => x + random.uniform() - 0.5),
   )
 
-  test('data: distinct vectors of the batch', () => {
-    const codes = dataCodes(tf.tensor2d(cloud), 200, createRandom(1)).arraySync()
+  test('data: distinct vectors of the batch', async () => {
+    const codes = (await dataCodes(streamOf(tf.tensor2d(cloud)), 200, createRandom(1))).arraySync()
     const known = new Set(cloud.map((v) => v.map(Math.fround).join()))
     expect(codes.every((code) => known.has(code.join()))).toBe(true)
     expect(new Set(codes.map((code) => code.join())).size).toBe(200)
   })
 
-  test('k-means: every code is the mean of its vectors, and the clusters are found', () => {
+  test('k-means: every code is the mean of its vectors, and the clusters are found', async () => {
     // From any start with one vector a cluster; this seed gives one.
     const vectors = tf.tensor2d(cloud)
-    const results = Array.from({ length: 5 }, (_, seed) => kmeansCodes(vectors, config, createRandom(seed)))
+    const results: tf.Tensor2D[] = []
+    for (let seed = 0; seed < 5; seed++)
+      results.push(await kmeansCodes(streamOf(vectors), config, createRandom(seed)))
     const means = corners.map((_, c) => {
       const own = cloud.filter((__, i) => i % 3 === c)
       return [0, 1].map((d) => own.reduce((sum, v) => sum + (v[d] ?? 0), 0) / own.length)
@@ -154,14 +157,15 @@ describe('starts from data', () => {
     expect(solved.length).toBeGreaterThan(0)
   })
 
-  test('k-means on the sphere keeps unit codes', () => {
+  test('k-means on the sphere keeps unit codes', async () => {
     const unit = tf.div<tf.Tensor2D>(tf.tensor2d(cloud), tf.norm(tf.tensor2d(cloud), 2, 1, true))
-    const codes = kmeansCodes(unit, { ...config, distance: 'cosine' }, createRandom(2)).arraySync()
-    for (const code of codes) expect(Math.hypot(...code)).toBeCloseTo(1, 5)
+    const codes = await kmeansCodes(streamOf(unit), { ...config, distance: 'cosine' }, createRandom(2))
+    for (const code of codes.arraySync()) expect(Math.hypot(...code)).toBeCloseTo(1, 5)
   })
 
-  test('more codes than vectors repeats vectors', () => {
-    expect(dataCodes(tf.tensor2d([[1, 2]]), 3, createRandom(1)).arraySync()).toEqual([
+  test('more codes than vectors repeats vectors', async () => {
+    const codes = await dataCodes(streamOf(tf.tensor2d([[1, 2]])), 3, createRandom(1))
+    expect(codes.arraySync()).toEqual([
       [1, 2],
       [1, 2],
       [1, 2],

@@ -10,7 +10,7 @@ import {
   disposeOutput,
   type VqModel,
 } from '#main/model/index'
-import { startTestEngine } from '../../support/model-engine'
+import { startFrom, startTestEngine } from '../../support/model-engine'
 
 beforeAll(async () => {
   await startTestEngine()
@@ -48,17 +48,17 @@ function values(model: VqModel, more: ReadonlyMap<string, tf.Variable> = new Map
   )
 }
 
-function train(
+async function train(
   config: RunConfig,
   steps: number,
   seed = 1,
-): { losses: number[]; model: VqModel; growth: number[] } {
+): Promise<{ losses: number[]; model: VqModel; growth: number[] }> {
   const model = createModel(config, seed)
   const optimizer = createOptimizer(config, model)
   const step = createTrainStep(model, optimizer, config)
   const random = createRandom(seed)
   const x = batch(config, 3)
-  model.initialiseCodebook([x], random)
+  await startFrom(model, x, random)
   const losses: number[] = []
   const growth: number[] = []
   for (let t = 1; t <= steps; t++) {
@@ -117,9 +117,9 @@ const variants: [string, Partial<RunConfig>][] = [
 describe.each(variants)('%s', (_, change) => {
   const config = { ...tiny, ...change }
 
-  test('learns, finite, without leaking a tensor', () => {
+  test('learns, finite, without leaking a tensor', async () => {
     const before = tf.memory().numTensors
-    const { losses, model, growth } = train(config, 25)
+    const { losses, model, growth } = await train(config, 25)
     expect(growth.every((n) => n === 0)).toBe(true)
     const mean = (part: number[]): number => part.reduce((a, b) => a + b, 0) / part.length
     expect(mean(losses.slice(-5))).toBeLessThan(0.9 * mean(losses.slice(0, 5)))
@@ -127,8 +127,8 @@ describe.each(variants)('%s', (_, change) => {
     expect(tf.memory().numTensors).toBe(before)
   })
 
-  test('repeats exactly from one seed', () => {
-    const [first, second] = [train(config, 4), train(config, 4)]
+  test('repeats exactly from one seed', async () => {
+    const [first, second] = [await train(config, 4), await train(config, 4)]
     expect(first.losses).toEqual(second.losses)
     expect(values(first.model)).toEqual(values(second.model))
   })
