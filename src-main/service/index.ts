@@ -122,7 +122,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     release: (id) => trainers.release(id),
   })
   const onBegin = (runName: string): void => quiet.giveWay(runName)
-  const training: Training = new Training({ bus, datasets, jobs, trainers, times, host, onBegin })
+  const training: Training = new Training({ bus, datasets, jobs, trainers, times, host, apart, onBegin })
   const runs = new Runs(store, datasets, training)
   const operations = new Operations({ store, runs, datasets, jobs, trainers })
   const inspector = new Inspector({ store, datasets, jobs, operations })

@@ -4,6 +4,9 @@ import { GyreError } from '#shared/contract/errors'
 /** The trainer is gone, with everything it was doing. */
 export class TrainerCrash extends GyreError {}
 
+/** Native code did what a processor forbids: a mistake in it, or memory that it did not get. */
+export class NativeFault extends TrainerCrash {}
+
 /** How a process ended, and the last of what it wrote on stderr. */
 export interface ProcessEnd {
   code: number | null
@@ -50,7 +53,7 @@ export function crashOfProcess({ code, signal, lastWords }: ProcessEnd): Trainer
       smaller,
     )
   if (signal !== null && faultSignals.includes(signal))
-    return new TrainerCrash(
+    return new NativeFault(
       'internal',
       `The trainer stopped because of a fault in native code (${signal}).`,
       `${resume} If it happens again, a smaller batch size may help, or another engine.`,

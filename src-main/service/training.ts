@@ -1,11 +1,12 @@
 // Training runs one after the other: each waits as `created` with its config frozen, has its images prepared, is
 // trained by the trainer, and ends with a status that says how. Goes on whether or not anybody is looking.
-import type { CheckpointRef } from '#shared/contract/common'
+import { engineIds, type CheckpointRef } from '#shared/contract/common'
 import { GyreError, toGyreError } from '#shared/contract/errors'
 import type { MetricsRecord, RunFile, RunStatus } from '#shared/contract/files'
 import { listCheckpoints } from '#main/train/checkpoint'
 import type { Bus } from './bus'
 import type { Datasets } from './datasets'
+import { answerMemory, BatchTooLarge } from './fitting-batch'
 import type { HostAdapter } from './host'
 import type { JobContext, Jobs } from './jobs'
 import { keptState } from './kept'
@@ -13,6 +14,7 @@ import type { StepTimes } from './measured'
 import type { OwnedRun, RunChange } from './owned-run'
 import type { Lent, Trainer, TrainerClient } from './trainer-client'
 import { TrainerCrash } from './trainer-crash'
+import type { ChosenHost } from './trainer-host'
 import { transformOf } from './transform'
 
 /** Weights to start from. */
@@ -49,6 +51,8 @@ export interface TrainingParts {
   trainers: TrainerClient
   times: StepTimes
   host: HostAdapter
+  /** Starts processes in which batch sizes are tried once memory has run out. */
+  apart: ChosenHost
   /** Told of each run before it begins. */
   onBegin: (runName: string) => void
 }
@@ -147,11 +151,14 @@ export class Training {
         controller,
       ).finished
       const loop = (job: JobContext): Promise<Ending> =>
-        trainers.use(
-          engineWish,
-          (trainer, lent) => this.#loop(entry, { ...lent, trainer, packed, job }),
-          controller.signal,
-        )
+        trainers
+          .use(
+            engineWish,
+            (trainer, lent) => this.#loop(entry, { ...lent, trainer, packed, job }),
+            controller.signal,
+          )
+          // By now the trainer that failed is gone, with the memory that it held.
+          .catch((thrown: unknown) => this.#explain(entry, thrown, packed, job))
       return jobs.start(
         { ...about, kind: 'train', unit: 'steps', total: config.steps, phase: 'Starting the engine' },
         loop,
@@ -251,12 +258,25 @@ export class Training {
     }
   }
 
+  /** Memory that has run out is answered with the batch size that fits. Always throws. */
+  async #explain(entry: Entry, thrown: unknown, packed: string, job: JobContext): Promise<never> {
+    if (!(thrown instanceof GyreError)) throw thrown
+    const { run, controller } = entry
+    const { config, engine, engineWish } = run.file
+    job.update({ phase: 'Looking for what went wrong' })
+    const id = engineIds.find((one) => one === engine?.id) ?? engineWish
+    const question = { config, engine: id, packed, signal: controller.signal }
+    throw await answerMemory(thrown, question, { host: this.#parts.apart })
+  }
+
   async #failed({ run, controller }: Entry, thrown: unknown): Promise<Ending> {
     const error = toGyreError(thrown)
     const kept = await keptState(run.folder)
     const status = endOf(error, controller.signal.aborted, kept !== null)
     await run.log(`${status}: ${error.message}${error.hint ? ` ${error.hint}` : ''}`)
-    return { step: 0, ...kept, status, error: status === 'stopped' ? null : error.toShape() }
+    const shape =
+      error instanceof BatchTooLarge ? { ...error.toShape(), batchSize: error.batchSize } : error.toShape()
+    return { step: 0, ...kept, status, error: status === 'stopped' ? null : shape }
   }
 
   #tell(run: RunFile): void {

@@ -111,7 +111,8 @@ export class TrainSession {
       await session.#prepare()
       return session
     } catch (error) {
-      if (session) await session.close()
+      // What closing meets must not hide the reason.
+      if (session) await session.close().catch(() => undefined)
       else pack.close()
       throw error
     }

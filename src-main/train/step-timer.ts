@@ -62,7 +62,7 @@ async function open(work: TimedWork, engine: Engine): Promise<Subject> {
     refuseOthers(work.kind, engine, steps)
     return { config, batches, steps, random: createRandom(config.seed), step: 0, close }
   } catch (error) {
-    await close()
+    await close().catch(() => undefined)
     throw error
   }
 }

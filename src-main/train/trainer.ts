@@ -6,7 +6,14 @@ import { GyreError, toGyreError } from '#shared/contract/errors'
 import type { EngineUsed } from '#shared/contract/files'
 import type { TrainerContract, TrainOutcome } from '#shared/contract/trainer'
 import type { PackReader } from '#main/data/pack-reader'
-import { examine, loadEngine, type Engine, type EngineOptions } from '#main/engine/index'
+import {
+  examine,
+  explainMemory,
+  loadEngine,
+  withMemoryWords,
+  type Engine,
+  type EngineOptions,
+} from '#main/engine/index'
 import { TrainControl } from './control'
 import { evaluate } from './evaluate'
 import { inspect } from './inspect'
@@ -97,7 +104,7 @@ export class Trainer {
       bench: ({ steps, ...work }, { signal }) => {
         if (!this.#engine) throw new GyreError('engine-unavailable', 'No engine is loaded yet.')
         if (this.#control) throw new GyreError('busy', 'A run is being trained.')
-        return this.#timer.run(work, steps, this.#engine, signal)
+        return withMemoryWords(this.#timer.run(work, steps, this.#engine, signal))
       },
       memory: () => {
         const { numTensors, numBytes } = tf.memory()
@@ -144,7 +151,7 @@ export class Trainer {
     packed: string,
     work: (loaded: Parameters<Parameters<ModelCache['use']>[2]>[0], pack: PackReader) => Promise<T>,
   ): Promise<T> {
-    return this.#models.use(runFolder, checkpoint, async (loaded) => {
+    const look = this.#models.use(runFolder, checkpoint, async (loaded) => {
       const pack = openImages(packed, loaded.config)
       try {
         return await work(loaded, pack)
@@ -152,6 +159,7 @@ export class Trainer {
         pack.close()
       }
     })
+    return withMemoryWords(look)
   }
 
   async #train(input: TrainInput, signal: AbortSignal): Promise<TrainOutcome> {
@@ -164,6 +172,7 @@ export class Trainer {
     signal.addEventListener('abort', onAbort)
     if (signal.aborted) onAbort()
     let session: TrainSession | null = null
+    let hasFailed = false
     try {
       session = await TrainSession.open({
         ...input,
@@ -179,14 +188,18 @@ export class Trainer {
         onStatus: (status, step) => this.#emit('trainer', 'onStatus', { runFolder, status, step }),
       })
     } catch (thrown) {
-      const error = toGyreError(thrown)
+      hasFailed = true
+      const error = toGyreError(explainMemory(thrown))
       // The reason itself must not hide the one that matters: a full disk refuses this line too.
       const event = error.code === 'diverged' ? 'diverged' : 'failed'
       await session?.event(event, error.message).catch(() => undefined)
       throw error
     } finally {
       signal.removeEventListener('abort', onAbort)
-      await session?.close()
+      await session?.close().catch((error: unknown) => {
+        // An engine without memory may not even let go of what it holds; the reason is the first error.
+        if (!hasFailed) throw error
+      })
       this.#control = null
       control.end()
     }

@@ -120,7 +120,15 @@ export const runFile = z.object({
   startedFrom: z.object({ run: z.string(), step: z.int() }).nullable(),
   last: validationMetrics.extend({ step: z.int() }).nullable(),
   best: validationMetrics.extend({ step: z.int() }).nullable(),
-  error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }).nullable(),
+  error: z
+    .object({
+      code: z.string(),
+      message: z.string(),
+      hint: z.string().optional(),
+      /** Where memory ran out: the batch size that fits. */
+      batchSize: z.int().min(1).optional(),
+    })
+    .nullable(),
 })
 export type RunFile = z.infer<typeof runFile>
 

@@ -35,7 +35,9 @@ export function fakeEngine(id: EngineId, wasmOnly: boolean): EngineStatus {
       downloadBytes: 273_829_956,
       diskBytes: 853_000_000,
       verifiedOnHardware: true,
-      reason: wasmOnly ? 'not installed' : 'installed',
+      reason: wasmOnly
+        ? 'TensorFlow is not installed.'
+        : 'TensorFlow is installed and uses all processor cores.',
       device: '2 cores',
       version: '2.21.0',
     },
@@ -43,7 +45,7 @@ export function fakeEngine(id: EngineId, wasmOnly: boolean): EngineStatus {
       ...bundled,
       id,
       verifiedOnHardware: true,
-      reason: 'always there, slower',
+      reason: 'WebAssembly is a part of Gyre and always there, but slower: one thread, no native code.',
       device: '2 cores',
       version: '4.22.0',
     },

@@ -37,6 +37,8 @@ export interface Situation {
   text: string
   /** Name of the button that goes on; null where there is nothing to go on with. */
   resume: string | null
+  /** Name of the button that designs the run anew, where resuming would end the same way. */
+  redesign?: string
   /** Going on needs a larger number of steps. */
   needsMoreSteps: boolean
 }
@@ -96,6 +98,7 @@ export function situationOf(run: RunFile, checkpointStep: number | null): Situat
         title: 'Training failed.',
         text: [error, saved].filter(Boolean).join(' '),
         resume: from,
+        ...(run.error?.batchSize && { redesign: `Design with batch size ${count(run.error.batchSize)}` }),
         needsMoreSteps: past,
       }
     case 'diverged':
@@ -104,6 +107,7 @@ export function situationOf(run: RunFile, checkpointStep: number | null): Situat
         title: 'Diverged.',
         text: `${error || `The loss was no longer a number. ${saved} Try a smaller learning rate.`} Resuming as it is would repeat the same steps.`,
         resume: checkpointStep === null ? null : from,
+        redesign: 'Change the design',
         needsMoreSteps: past,
       }
   }

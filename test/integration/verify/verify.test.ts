@@ -1,11 +1,12 @@
-// The built command line: `gyre verify` on every file of reference vectors and every engine, and how it ends when
-// something is wrong. `gyre engine test` runs the bundled ones.
+// The built command line: `gyre verify` on every file of reference vectors and every engine (WebGPU on a graphics card
+// in software), and how it ends when something is wrong. `gyre engine test` runs the bundled ones.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifyResult } from '#main/cli/results'
 import { installEngine, listEngines } from '#main/engine/index'
+import { installSoftwareGpu, noSoftwareGpu } from '../../support/software-gpu'
 import { vectorFiles } from '../../support/vector-files'
 import { ensureBuilt, gyre } from '../cli/run-gyre'
 
@@ -19,6 +20,10 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
+if (noSoftwareGpu === null) {
+  installSoftwareGpu()
+  process.env.GYRE_SOFTWARE_GPU = '1'
+}
 await installEngine('tensorflow-cpu').catch(() => undefined)
 const all = await listEngines()
 for (const { id, available, reason } of all) if (!available) console.warn(`${id} is not tested: ${reason}`)

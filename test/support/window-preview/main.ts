@@ -10,6 +10,7 @@ import { createApp } from 'vue'
 import { connect } from '../../../src-renderer/api/client'
 import App from '../../../src-renderer/App.vue'
 import { makeRouter } from '../../../src-renderer/router'
+import { fakeBenchmark, olderEngine } from '../fake-engines'
 import { createFakeService, fakeConfig, fakeDataset, fakeRun, type FakeOptions } from '../fake-service'
 
 const query = new URLSearchParams(location.search)
@@ -17,6 +18,8 @@ const state = query.get('state') ?? 'working'
 const broken = new GyreError('unreadable', 'The library can’t be read.', 'Check that the disk is there.')
 
 const working: FakeOptions = {
+  benchmarks: [fakeBenchmark('tensorflow-cpu'), fakeBenchmark('wasm')],
+  olderEngines: [olderEngine],
   datasets: [
     fakeDataset(),
     fakeDataset({
@@ -58,7 +61,19 @@ const working: FakeOptions = {
 const service = createFakeService({
   ...(state === 'empty' ? { datasets: [], runs: [] } : working),
   ...(state === 'failed'
-    ? { failing: { 'datasets.list': broken, 'runs.list': broken, 'design.preflight': broken } }
+    ? {
+        failing: {
+          'engines.test': new GyreError(
+            'busy',
+            'The run “birds” is being trained.',
+            'Wait until it is over.',
+          ),
+          'engines.chosen': new GyreError('engine-unavailable', 'There is no NVIDIA graphics card here.'),
+          'datasets.list': broken,
+          'runs.list': broken,
+          'design.preflight': broken,
+        },
+      }
     : {}),
   welcomeDismissed: !query.has('welcome'),
   wasmOnly: query.has('wasm'),

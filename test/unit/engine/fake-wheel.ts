@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { zipSync } from 'fflate'
 import { onTestFinished } from 'vitest'
 import type { InstallSteps } from '#main/engine/tensorflow/install'
-import type { Variant } from '#main/engine/tensorflow/variants'
+import type { Variant, Wheel } from '#main/engine/tensorflow/variants'
 
 /** Bytes that do not compress, the same every time. */
 function noise(count: number, seed: number): Uint8Array {
@@ -50,6 +50,49 @@ export const variant: Variant = {
   verifiedOnHardware: true,
 }
 
+/** Two small wheels as NVIDIA makes them: libraries, a program, and files that are not needed. */
+export const companionBytes: readonly Uint8Array[] = [
+  zipSync({
+    'nvidia/fakeblas/lib/libfakeblas.so.12': noise(700_000, 3),
+    'nvidia/fakeblas/include/fakeblas.h': new TextEncoder().encode('// header\n'),
+    'nvidia/__init__.py': new Uint8Array(),
+  }),
+  zipSync({
+    'nvidia/cuda_nvcc/bin/ptxas': noise(300_000, 4),
+    'nvidia/cuda_nvcc/nvvm/libdevice/libdevice.10.bc': noise(50_000, 5),
+    'nvidia/cuda_nvcc/lib/libnot.a': noise(1000, 6),
+  }),
+]
+
+const companionFiles = [
+  ['fake-blas', 'nvidia/fakeblas/lib/libfakeblas.so.12'],
+  ['fake-nvcc', 'nvidia/cuda_nvcc/bin/ptxas'],
+] as const
+
+const companions: readonly Wheel[] = companionFiles.map(([project, file], i) => {
+  const bytes = companionBytes[i] ?? new Uint8Array()
+  return {
+    requirement: `${project}==12.0`,
+    fileName: `${project.replace('-', '_')}-12.0-py3-none-manylinux_2_27_x86_64.whl`,
+    sizeBytes: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    pythonVersion: '3.11',
+    abi: 'none',
+    platformTag: 'manylinux_2_27_x86_64',
+    holds: [file],
+  }
+})
+
+/** The same engine with companions, as the one for NVIDIA's cards has them. */
+export const gpuVariant: Variant = {
+  ...variant,
+  id: 'tensorflow-cuda',
+  companions,
+  libraryFolder: 'tensorflow',
+  unpackedBytes: 2_750_000,
+  verifiedOnHardware: false,
+}
+
 /** Steps that need no compiler and no TensorFlow. */
 export const fakeSteps: InstallSteps = {
   findCompiler: () => Promise.resolve('c++'),
@@ -74,6 +117,8 @@ export interface PackageServer {
   wheelUrl: string
   /** The Range header of every request for the wheel, '' where there was none. */
   ranges: string[]
+  /** File names in the order in which they were asked for. */
+  asked: string[]
   sentBytes: number
 }
 
@@ -86,10 +131,10 @@ interface Behaviour {
   statuses?: number[]
 }
 
-/** Serves a "simple" index with one wheel. Closed when the test ends. */
+/** Serves a "simple" index with the wheel, which behaves as told, and its companions. Closed when the test ends. */
 export async function servePackage(behaviour: Behaviour = {}): Promise<PackageServer> {
   const body = behaviour.body ?? wheelBytes
-  const state: PackageServer = { indexUrl: '', wheelUrl: '', ranges: [], sentBytes: 0 }
+  const state: PackageServer = { indexUrl: '', wheelUrl: '', ranges: [], asked: [], sentBytes: 0 }
   const wheelPath = `/files/${variant.wheel.fileName}`
 
   function sendWheel(request: IncomingMessage, response: ServerResponse): void {
@@ -117,8 +162,27 @@ export async function servePackage(behaviour: Behaviour = {}): Promise<PackageSe
     else response.write(part, () => response.destroy())
   }
 
+  function sendCompanion(index: number, request: IncomingMessage, response: ServerResponse): void {
+    const bytes = companionBytes[index] ?? new Uint8Array()
+    const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
+    state.asked.push(companions[index]?.fileName ?? '')
+    response.writeHead(start > 0 ? 206 : 200, {
+      'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}`,
+    })
+    response.end(bytes.subarray(start))
+  }
+
   const server = createServer((request, response) => {
-    if (request.url === wheelPath) sendWheel(request, response)
+    const named = companions.findIndex(({ fileName }) => request.url === `/files/${fileName}`)
+    const project = companionFiles.findIndex(([name]) => request.url === `/simple/${name}/`)
+    if (request.url === wheelPath) {
+      state.asked.push(variant.wheel.fileName)
+      sendWheel(request, response)
+    } else if (named >= 0) sendCompanion(named, request, response)
+    else if (project >= 0)
+      response
+        .setHeader('content-type', 'text/html')
+        .end(`<a href="../../files/${companions[project]?.fileName ?? ''}">wheel</a>`)
     else if (request.url === '/simple/fake-engine/')
       response.setHeader('content-type', 'text/html').end(`<a href="../..${wheelPath}#sha256=0">wheel</a>`)
     else response.writeHead(404).end()

@@ -64,6 +64,14 @@ describe('situationOf', () => {
   it('repeats what the service said about a failure', () => {
     const error = { code: 'out-of-memory', message: 'No memory for batches of 512.', hint: 'Try 64.' }
     expect(situationOf(run({ status: 'failed', error }), 500)?.text).toMatch(/batches of 512\. Try 64\./)
+    expect(situationOf(run({ status: 'failed', error }), 500)?.redesign).toBeUndefined()
+  })
+
+  it('offers the batch size that fits, and another design after a divergence', () => {
+    const error = { code: 'out-of-memory', message: 'No memory for batches of 512.', batchSize: 64 }
+    const situation = situationOf(run({ status: 'failed', error }), 500)
+    expect(situation?.redesign).toBe('Design with batch size 64')
+    expect(situationOf(run({ status: 'diverged' }), 500)?.redesign).toBe('Change the design')
   })
 
   it('asks for more steps past the end', () => {

@@ -1,0 +1,152 @@
+// The answer to memory that has run out, with trainers whose memory holds so many images and no more.
+import { totalmem } from 'node:os'
+import { expect, it } from 'vitest'
+import { defaultConfig } from '#shared/config/index'
+import { GyreError } from '#shared/contract/errors'
+import { trainerContract, type TrainerContract } from '#shared/contract/trainer'
+import type { Handlers } from '#shared/contract/define'
+import { memoryPair, serve } from '#shared/rpc/index'
+import { answerMemory, BatchTooLarge, type BatchQuestion } from '../../../src-main/service/fitting-batch'
+import { estimateMemory } from '../../../src-main/service/preflight'
+import { crashOfProcess, type TrainerCrash } from '../../../src-main/service/trainer-crash'
+import type { ChosenHost } from '../../../src-main/service/trainer-host'
+
+const full = new GyreError('out-of-memory', 'The memory is not enough for this.')
+
+function crash(signal: NodeJS.Signals): TrainerCrash {
+  const found = crashOfProcess({ code: null, signal, lastWords: '' })
+  if (!found) throw new Error('That is no crash.')
+  return found
+}
+
+const fault = crash('SIGSEGV')
+const ended = crash('SIGKILL')
+const engine = { id: 'wasm', name: 'WASM', version: '1', device: 'CPU', reason: '' }
+
+interface Machine extends ChosenHost {
+  /** Batch sizes that were tried, in order. */
+  tried: number[]
+  /** Trainers that were not ended. */
+  alive: number
+}
+
+/** Trainers with room for `room` images: beyond it they throw, or end as a process does. */
+function machine(room: number, how: 'throws' | 'dies' | 'hangs' = 'throws'): Machine {
+  const state: Machine = {
+    tried: [],
+    alive: 0,
+    fits: () => Promise.resolve(true),
+    start: () => {
+      const [near, far] = memoryPair()
+      state.alive += 1
+      let end: (crash: GyreError | null) => void = () => undefined
+      const whenEnded = new Promise<GyreError | null>((resolve) => (end = resolve))
+      const handlers = {
+        trainer: {
+          load: () => engine,
+          bench: ({ config }: { config: { batchSize: number } }) => {
+            state.tried.push(config.batchSize)
+            if (config.batchSize <= room) return { stepMs: [1], waitMs: [0], loss: 1, peakRssBytes: 1 }
+            if (how === 'hangs') return new Promise<never>(() => undefined)
+            if (how === 'throws') throw full
+            end(fault)
+            far.close()
+            return new Promise<never>(() => undefined)
+          },
+        },
+      } as unknown as Handlers<TrainerContract>
+      serve(trainerContract, handlers, far, { connectionId: 'parent' })
+      let isAlive = true
+      const kill = (): Promise<void> => {
+        if (isAlive) state.alive -= 1
+        isAlive = false
+        end(null)
+        near.close()
+        return Promise.resolve()
+      }
+      return Promise.resolve({ isolation: 'process', pid: 1, transport: near, ended: whenEnded, kill })
+    },
+  }
+  return state
+}
+
+const question = (batchSize: number): BatchQuestion => ({
+  config: { ...defaultConfig, imageSize: 32, channels: 8, batchSize },
+  engine: 'wasm',
+  packed: '/packed',
+  signal: new AbortController().signal,
+})
+
+it.each(['throws', 'dies'] as const)(
+  'halves until it fits, each time in a fresh trainer that %s',
+  async (how) => {
+    const host = machine(30, how)
+    const answer = await answerMemory(full, question(100), { host })
+    expect(answer).toBeInstanceOf(BatchTooLarge)
+    expect(answer).toMatchObject({
+      code: 'out-of-memory',
+      batchSize: 25,
+      message: 'The memory is not enough for batches of 100 images.',
+      hint: 'A batch size of 25 fits: it was tried just now. Start a new run with it.',
+    })
+    expect(host.tried).toEqual([50, 25])
+    expect(host.alive).toBe(0)
+  },
+)
+
+it('says so where not even one image fits', async () => {
+  const host = machine(0)
+  const answer = await answerMemory(full, question(4), { host })
+  expect(answer).toMatchObject({
+    code: 'out-of-memory',
+    message: expect.stringContaining('one image at a time') as string,
+  })
+  expect(answer).not.toBeInstanceOf(BatchTooLarge)
+  expect(host.tried).toEqual([2, 1])
+})
+
+it('a fault that comes with a smaller batch as well, or with none when tried again, stays what it was', async () => {
+  expect(await answerMemory(fault, question(4), { host: machine(0, 'dies') })).toBe(fault)
+  const host = machine(8)
+  expect(await answerMemory(fault, question(8), { host })).toBe(fault)
+  expect(host.tried).toEqual([4, 8])
+})
+
+it('a fault that comes with the whole batch only is about memory', async () => {
+  expect(await answerMemory(fault, question(8), { host: machine(4, 'dies') })).toMatchObject({
+    code: 'out-of-memory',
+    batchSize: 4,
+    message: expect.stringContaining('fault of native code with batches of 8 images') as string,
+  })
+})
+
+it('a process that was ended for the memory of others may go on as it was', async () => {
+  const answer = await answerMemory(ended, question(8), { host: machine(8) })
+  expect(answer).not.toBeInstanceOf(BatchTooLarge)
+  expect(answer).toMatchObject({ code: 'out-of-memory', message: ended.message })
+  expect(answer.hint).toMatch(/^A batch size of 8 fits when it is tried now.*Resume the run\.$/)
+})
+
+it('gives an estimate, and says so, where trying takes too long', async () => {
+  const host = machine(0, 'hangs')
+  const large = { ...question(1024), config: { ...question(1024).config, imageSize: 256, channels: 512 } }
+  const answer = await answerMemory(full, large, { host, limitMs: 20 })
+  if (!(answer instanceof BatchTooLarge)) throw new Error(`No batch size: ${answer.message}`)
+  const { batchSize } = answer
+  expect(answer.hint).toBe(`By estimate, a batch size of ${batchSize} fits. Start a new run with it.`)
+  const needs = (size: number): number => estimateMemory({ ...large.config, batchSize: size })
+  expect(needs(batchSize)).toBeLessThan(0.7 * totalmem())
+  // The largest of the halves that the estimate allows, and smaller than what was found too large.
+  if (batchSize < 256) expect(needs(batchSize * 2)).toBeGreaterThan(0.7 * totalmem())
+  expect(host.alive).toBe(0)
+})
+
+it('other errors, and a run that was stopped, pass as they are', async () => {
+  const host = machine(1)
+  const other = new GyreError('diverged', 'The loss became infinite.')
+  expect(await answerMemory(other, question(8), { host })).toBe(other)
+  expect(await answerMemory(full, { ...question(8), signal: AbortSignal.abort() }, { host })).toBe(full)
+  // A driver's fault says nothing about the machine's memory.
+  expect(await answerMemory(fault, { ...question(8), engine: 'webgpu' }, { host })).toBe(fault)
+  expect(host.tried).toEqual([])
+})
