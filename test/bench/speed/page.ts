@@ -1,5 +1,7 @@
-// The generated tables of docs/performance.md: figures of the last run, ratios of every run. Pure; the prose between the
+// The generated tables of docs/performance.md: the latest figures of a part, ratios of every run. Pure; the prose between the
 // tables is written by hand.
+import type { RunConfig } from '#shared/config/index'
+import { stepOperations } from './arithmetic'
 import { isMeasured, type Measured, type Result } from './interleave'
 import type { RawFile } from './raw'
 import { bestPeer, shortName, targetsOf, type Target } from './targets'
@@ -16,13 +18,14 @@ const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(0)
 const rate = (value: number): string => (value < 10 ? value.toFixed(2) : value.toFixed(value < 100 ? 1 : 0))
 
 function machineTable(raw: RawFile): string {
-  const { cpu, cores, memoryBytes, bfloat16, node, torch } = raw.machine
+  const { cpu, cores, memoryBytes, bfloat16, node, torch, productRate } = raw.machine
   return table(
     ['', ''],
     [
       ['processor', `${cpu}, ${cores} cores`],
       ['bfloat16', bfloat16.join(', ') || 'not known'],
       ['memory', `${(memoryBytes / 1e9).toFixed(0)} GB`],
+      ['a product of 2,048×2,048 matrices in float32', `${(productRate / 1e9).toFixed(0)} GFLOP/s`],
       ['Gyre', `Node ${node}`],
       ['peer', torch ?? 'not installed: nothing to compare with'],
     ],
@@ -72,6 +75,17 @@ const sideHead = [
   'to PyTorch’s best',
 ]
 
+/** What a compiled step computes in a second, beside a product of matrices on the same machine. */
+function boundOf({ machine }: RawFile, config: RunConfig, all: readonly Measured[]): string {
+  const compiled = all.find(({ name }) => name.startsWith('Gyre, compiled'))
+  const operations = stepOperations(config)
+  const arithmetic = `A step is ${(operations / 1e9).toFixed(1)} GFLOP of convolutions and products`
+  if (!compiled) return `${arithmetic}.`
+  const rateOf = operations / (compiled.medianMs / 1000)
+  const share = ((100 * rateOf) / machine.productRate).toFixed(0)
+  return `${arithmetic}; compiled, that is ${(rateOf / 1e9).toFixed(0)} GFLOP/s, ${share} % of what a product of matrices reaches.`
+}
+
 function stepTable(raw: RawFile): string {
   return raw.points
     .map(({ config, parameters, results }) => {
@@ -79,7 +93,7 @@ function stepTable(raw: RawFile): string {
       const steps = Math.max(0, ...all.map((side) => side.steps))
       const rows = results.map((side) => sideRow(side, all, config.batchSize))
       const counted = `${parameters.toLocaleString('en')} parameters; up to ${steps} steps each; load before ${raw.load.toFixed(1)}.`
-      return `**${shortName(raw)}**: ${raw.title}. ${counted}\n\n${table(sideHead, rows)}`
+      return `**${shortName(raw)}**: ${raw.title}. ${counted} ${boundOf(raw, config, all)}\n\n${table(sideHead, rows)}`
     })
     .join('\n\n')
 }
@@ -117,8 +131,8 @@ function datasetTable(raw: RawFile): string {
 
 /** Each section's text by its marker. */
 export function sections(runs: Runs): Record<string, string> {
-  const last = [...runs.values()].at(-1)
-  const files = [...(last?.values() ?? [])]
+  // A part that the last run left out is shown from the run before.
+  const files = [...new Map([...runs.values()].flatMap((run) => [...run])).values()]
   const [first] = files
   if (!first) return {}
   const of = (prefix: string): RawFile[] => files.filter(({ part }) => part.startsWith(prefix))

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Python } from '../../support/python'
+import { productRate } from './arithmetic'
 import type { Part, PartFigures } from './parts'
 
 export interface Machine {
@@ -14,6 +15,8 @@ export interface Machine {
   bfloat16: string[]
   node: string
   torch: string | null
+  /** Operations a second of a large product of matrices in float32. */
+  productRate: number
 }
 
 export interface RawFile extends PartFigures {
@@ -42,6 +45,7 @@ export async function machineOf(python: Python): Promise<Machine> {
     memoryBytes: totalmem(),
     bfloat16: await processorFlags(),
     node: process.version,
+    productRate: await productRate(),
     torch: 'missing' in python ? null : await python.run(['-c', versions]),
   }
 }

@@ -1,8 +1,9 @@
 // From raw figures to the page's tables: ratios, targets over several runs, and what is missing.
 import { describe, expect, it } from 'vitest'
-import { defaultConfig } from '#shared/config/index'
+import { defaultConfig, parseConfig } from '#shared/config/index'
 import { intoPage } from '../../../resources/scripts/markers.mjs'
 import type { Measured, Missing } from '../../bench/speed/interleave'
+import { stepOperations } from '../../bench/speed/arithmetic'
 import { sections } from '../../bench/speed/page'
 import type { RawFile } from '../../bench/speed/raw'
 import { targetsOf } from '../../bench/speed/targets'
@@ -25,7 +26,15 @@ const raw = (part: string, results: (Measured | Missing)[]): RawFile => ({
   part,
   title: `Title of ${part}`,
   quick: false,
-  machine: { cpu: 'A processor', cores: 2, memoryBytes: 8e9, bfloat16: [], node: 'v20', torch: 'PyTorch 2' },
+  machine: {
+    cpu: 'A processor',
+    cores: 2,
+    memoryBytes: 8e9,
+    bfloat16: [],
+    node: 'v20',
+    torch: 'PyTorch 2',
+    productRate: 160e9,
+  },
   load: 0,
   measuredAt: '2026-01-01T00:00:00.000Z',
   plan: { rounds: 1, turnMs: 1 },
@@ -114,5 +123,20 @@ describe('the page', () => {
     const page = 'Before <!-- a --> old <!-- /a --> after'
     expect(intoPage(page, { a: 'new' })).toBe('Before <!-- a -->\n\nnew\n\n<!-- /a --> after')
     expect(() => intoPage(page, { b: 'new' })).toThrow('<!-- b -->')
+  })
+})
+
+describe('the arithmetic of a step', () => {
+  it('is that of its convolutions, three times but for the gradient of the images, and of the search', () => {
+    const config = parseConfig({
+      ...{ imageSize: 16, batchSize: 3, channels: 16, residualBlocks: 1, codebookSize: 16, codeDim: 4 },
+    })
+    // Multiplications of the network “quick”: window, channels in and out, places.
+    const first = 4 * 4 * 3 * 8 * 8 * 8
+    const block = 3 * 3 * 16 * 4 * 4 * 4 + 4 * 16 * 4 * 4
+    const encoder = first + 4 * 4 * 8 * 16 * 4 * 4 + 3 * 3 * 16 * 16 * 4 * 4 + block + 16 * 4 * 4 * 4
+    const decoder = 3 * 3 * 4 * 16 * 4 * 4 + block + 4 * 4 * 16 * 8 * 4 * 4 + 4 * 4 * 8 * 3 * 8 * 8
+    const search = 4 * 4 * 16 * 4
+    expect(stepOperations(config)).toBe(2 * 3 * (3 * (encoder + decoder) - first + search))
   })
 })
