@@ -20,7 +20,7 @@ import { prepareWebGpu, webGpuBackendName, webGpuVersion } from './webgpu/backen
 
 export { chooseEngine, engineStatus, listEngines } from './choose'
 export { examine } from './self-test'
-export { Compiler, type Trace, type Traced } from './compile/compiler'
+export { Compiler, type CompileOptions, type Trace, type Traced } from './compile/compiler'
 export { CannotCompile } from './compile/recorder'
 export type { Callable, NativeGraph, Values } from './compile/session'
 export { explainMemory, withMemoryWords } from './out-of-memory'

@@ -1,7 +1,7 @@
 // Training steps as TensorFlow graphs. The variables live in the session from the first step on; `sync` brings them back.
 // A step that is looked at by the diagnostics is the same graph with one more result; the others pay nothing for it.
 import * as tf from '@tensorflow/tfjs-core'
-import type { Compiler, Trace, Traced, Values } from '#main/engine/index'
+import type { CompileOptions, Compiler, Trace, Traced, Values } from '#main/engine/index'
 import {
   computeStep,
   createRandom,
@@ -14,13 +14,6 @@ import {
 } from '#main/model/index'
 import type { Steps } from './steps'
 import { imageTensor } from './tensors'
-
-export interface CompiledOptions {
-  /** Convolutions in bfloat16. */
-  bfloat16: boolean
-  /** Without TensorFlow's own operations in place of tfjs's: every number is that of an eager step. */
-  exact: boolean
-}
 
 /** All that a step changes, by the names that checkpoints use. */
 export function stepVariables(model: VqModel, optimizer: Optimizer): Map<string, tf.Variable> {
@@ -46,7 +39,7 @@ export function compiledSteps(
   compiler: Compiler,
   model: VqModel,
   optimizer: Optimizer,
-  { bfloat16, exact }: CompiledOptions,
+  { bfloat16 = false }: CompileOptions = {},
 ): Steps {
   const { config } = model
   const nameOf = namesOf(stepVariables(model, optimizer))
@@ -62,7 +55,7 @@ export function compiledSteps(
 
   function traced(inputs: StepInputs): Traced {
     const probe = new GradientProbe()
-    const options = { probe, leaveAdam: !exact }
+    const options = { probe, leaveAdam: !compiler.exact }
     const { output, assignments, adam } = computeStep(model, optimizer, config, inputs, options)
     const products = probe.products()
     probe.dispose()

@@ -35,10 +35,9 @@ export function openSteps(
   if (!graphs || execution === 'eager') {
     return { ...eagerSteps(model, optimizer), forward: eagerForward(model), notCompiled: null }
   }
-  const exact = execution === 'exact'
-  const compiler = new Compiler(graphs, stepVariables(model, optimizer), exact)
+  const compiler = new Compiler(graphs, stepVariables(model, optimizer), execution === 'exact')
   try {
-    const steps = compiledSteps(compiler, model, optimizer, { bfloat16, exact })
+    const steps = compiledSteps(compiler, model, optimizer, { bfloat16 })
     const forward = compiledForward(compiler, model)
     return { ...steps, forward, close: () => compiler.close(), notCompiled: null }
   } catch (error) {

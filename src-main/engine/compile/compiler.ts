@@ -63,28 +63,27 @@ export class Compiler {
   readonly #backend: NativeBackend
   readonly #native: NativeGraph
   readonly #variables: ReadonlyMap<string, tf.Variable>
-  readonly #exact: boolean
+  /** Graphs run as they were recorded, and give the numbers of the eager computation bit for bit. */
+  readonly exact: boolean
   readonly #session: GraphSession
-  readonly #write: Callable
   readonly #read: Callable
 
   /**
-   * The session starts with the variables' present values. `exact`: graphs run as they were recorded, and give the numbers
-   * of the eager computation bit for bit; otherwise TensorFlow's own operations take the place of tfjs's compositions.
+   * The session starts with the variables' present values. Unless `exact`, TensorFlow's own operations take the place of
+   * tfjs's compositions.
    */
   constructor(native: NativeGraph, variables: ReadonlyMap<string, tf.Variable>, exact = false) {
     this.#backend = tf.backend() as unknown as NativeBackend
     this.#native = native
     this.#variables = variables
-    this.#exact = exact
+    this.exact = exact
     // Variables that started as copies share their values, which a recording could not tell apart.
     for (const variable of variables.values())
       tf.tidy(() => variable.assign(tf.tensor(variable.dataSync(), variable.shape)))
     this.#session = new GraphSession(native, sessionConfig(exact))
     const { write, read } = this.#session.variables(resolved(variables, ({ shape }) => shape))
-    this.#write = write
     this.#read = read
-    this.push()
+    write(resolved(variables, (variable): Values => variable.dataSync<'float32'>()))
   }
 
   /**
@@ -95,7 +94,7 @@ export class Compiler {
     const [first, second] = [this.#record(trace, 1), this.#record(trace, 2)]
     requireSame(first.graph, second.graph)
     const { graph, feeds, reads, result } = first
-    if (!this.#exact) fuse(graph)
+    if (!this.exact) fuse(graph)
     const exactly = bfloat16 ? toBfloat16(graph) : (ref: Ref): Ref => ref
     const outputs = resolved(result.outputs, exactly)
     const updates = result.updates && resolveUpdates(result.updates, exactly)
@@ -106,11 +105,6 @@ export class Compiler {
     } catch (error) {
       throw new CannotCompile((error as Error).message, { cause: error })
     }
-  }
-
-  /** Gives the session the values of the variables. */
-  push(): void {
-    this.#write(resolved(this.#variables, (variable): Values => variable.dataSync<'float32'>()))
   }
 
   /** Gives the variables the values that the session has reached. */

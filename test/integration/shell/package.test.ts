@@ -74,6 +74,10 @@ describe.skipIf(process.platform !== 'linux')('the package (made on Linux only)'
       expect(files.get(file)?.unpacked).toBe(true)
       await access(join(app, 'resources', 'app.asar.unpacked', file))
     }
+    const webGpu = [...files.keys()].filter((file) => file.startsWith('/node_modules/webgpu/dist/'))
+    const own = `/node_modules/webgpu/dist/linux-${process.arch}/`
+    expect(webGpu.some((file) => file.startsWith(own) && file.endsWith('.node'))).toBe(true)
+    expect(webGpu.filter((file) => !file.startsWith(own) && !own.startsWith(file))).toEqual([])
     const strays = [...files.keys()].filter((file) => /\.(map|ts)$|^\/(src-|test|\.git)/.test(file))
     expect(strays).toEqual([])
   })
