@@ -126,11 +126,12 @@ export async function answerMemory(
   question: BatchQuestion,
   probe: BatchProbe,
 ): Promise<GyreError> {
-  const { config, engine } = question
-  if (!concernsMemory(error, engine) || question.signal.aborted) return error
+  const { config, engine, signal } = question
+  const wasStopped = (): boolean => signal.aborted
+  if (!concernsMemory(error, engine) || wasStopped()) return error
   // A process that was ended may have been ended for the memory that others took.
   const fit = await findFit(question, error instanceof TrainerCrash, probe)
-  if (question.signal.aborted) return error
+  if (wasStopped()) return error
   const isFault = error instanceof NativeFault
   if (!fit)
     return isFault

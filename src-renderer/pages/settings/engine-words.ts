@@ -21,7 +21,7 @@ export function whyWords(engine: EngineStatus, chosen: EngineUsed | null, wish: 
   if (chosen.id === id)
     return wish === 'auto' ? `${reason} The best of those that run here.` : `${reason} You chose it.`
   return wish === 'auto'
-    ? `${reason} New runs use ${chosen.name} because it comes before this one.`
+    ? `${reason} New runs use ${chosen.name}, which comes first.`
     : `${reason} You chose another engine.`
 }
 

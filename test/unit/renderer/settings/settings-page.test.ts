@@ -71,7 +71,7 @@ describe('the engines', () => {
     expect(row('tensorflow-cpu').textContent).toContain('New runs use this')
     expect(row('tensorflow-cpu').textContent).toContain('853 MB on disk')
     expect(buttonsOf(row('tensorflow-cpu'))).toEqual(['Self-test', 'Measure, 1 minute', 'Remove…'])
-    expect(row('wasm').textContent).toMatch(/because it comes before this one/)
+    expect(row('wasm').textContent).toMatch(/New runs use TensorFlow CPU, which comes first/)
     expect(buttonsOf(row('wasm'))).toEqual(['Self-test', 'Measure, 1 minute'])
     for (const id of ['tensorflow-cuda', 'webgpu']) {
       expect(row(id).textContent).toMatch(
@@ -87,6 +87,7 @@ describe('the engines', () => {
     app = await mountWindow('/settings', { failing: { 'engines.chosen': error } })
     await says('There is no NVIDIA card.')
     expect(app.text()).not.toContain('New runs use this')
+    expect(app.find('footer').textContent).toContain('No engine(There is no NVIDIA card)')
   })
 
   it('are installed after saying what that takes, with bytes on the way', async () => {
