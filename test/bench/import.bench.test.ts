@@ -65,36 +65,56 @@ function summary(all: readonly Measured[]) {
   }
 }
 
-/** Both sides in turn; the first round of each warms up the disk's cache and is not counted. */
-async function compare(source: string, count: number) {
-  const sides: Record<'gyre' | 'pillow', Measured[]> = { gyre: [], pillow: [] }
-  const fresh: Record<'gyre' | 'pillow', Measured[]> = { gyre: [], pillow: [] }
-  for (let round = 0; round <= count; round++) {
-    for (const isFresh of [false, true]) {
-      const into = isFresh ? fresh : sides
-      const ours = await gyre(source, isFresh)
-      const theirs = 'run' in pillow ? await pillow.run(source, join(folder, 'pillow.bin'), isFresh) : null
-      if (round === 0) continue
-      into.gyre.push(ours)
-      if (theirs) into.pillow.push(theirs)
-    }
+type Side = 'gyre' | 'gyreFromStart' | 'pillow' | 'pillowFromStart' | 'pillowWhole'
+
+/** All sides in turn; the first round warms up the disk's cache and is not counted. */
+async function compare(source: string, count: number, hasJpegs: boolean) {
+  const measured: Record<Side, Measured[]> = {
+    gyre: [],
+    gyreFromStart: [],
+    pillow: [],
+    pillowFromStart: [],
+    pillowWhole: [],
   }
-  const ratio = (one: typeof sides): number | null =>
-    one.pillow.length > 0 ? median(one.pillow.map((p, i) => p.seconds / (one.gyre[i]?.seconds ?? NaN))) : null
-  const both = (one: typeof sides) => ({
-    gyre: summary(one.gyre),
-    pillow: one.pillow.length > 0 ? summary(one.pillow) : null,
-    medianRatio: ratio(one),
-  })
-  return { images: sides.gyre[0]?.images, rounds: count, ...both(sides), withStart: both(fresh) }
+  const theirs = (fresh: boolean, draft: boolean) => async (): Promise<Measured | null> =>
+    'run' in pillow ? pillow.run(source, join(folder, 'pillow.bin'), { fresh, draft }) : null
+  const sides: [Side, () => Promise<Measured | null>][] = [
+    ['gyre', () => gyre(source, false)],
+    ['pillow', theirs(false, true)],
+    ['gyreFromStart', () => gyre(source, true)],
+    ['pillowFromStart', theirs(true, true)],
+    // Only a JPEG can be scaled down while it is decoded.
+    ...(hasJpegs ? [['pillowWhole', theirs(false, false)] as [Side, () => Promise<Measured | null>]] : []),
+  ]
+  for (let round = 0; round <= count; round++)
+    // Who begins changes.
+    for (const [side, measure] of round % 2 === 0 ? sides : sides.toReversed()) {
+      const result = await measure()
+      if (round > 0 && result) measured[side].push(result)
+    }
+  const ratio = (ours: Side, other: Side): number | null =>
+    measured[other].length > 0
+      ? median(measured[other].map((p, i) => p.seconds / (measured[ours][i]?.seconds ?? NaN)))
+      : null
+  return {
+    images: measured.gyre[0]?.images,
+    rounds: count,
+    ratio: ratio('gyre', 'pillow'),
+    ratioFromStart: ratio('gyreFromStart', 'pillowFromStart'),
+    ratioToWhole: ratio('gyre', 'pillowWhole'),
+    sides: Object.fromEntries(
+      Object.entries(measured).flatMap(([side, all]) => (all.length > 0 ? [[side, summary(all)]] : [])),
+    ),
+  }
 }
 
 describe('import against Pillow', () => {
   it('of the sample and of photographs', async () => {
-    const sample = await compare(sampleFolder().folder, rounds)
-    const large = await compare(await photographs(photographCount), Math.max(2, Math.floor(rounds / 5)))
+    const sample = await compare(sampleFolder().folder, rounds, false)
+    const many = await photographs(photographCount)
+    const large = await compare(many, Math.max(2, Math.floor(rounds / 5)), true)
     expect([sample.images, large.images]).toEqual([3786, photographCount])
-    const missing = 'missing' in pillow ? { pillowMissing: pillow.missing } : {}
-    await report('import', { threads, transform, sample, photographs: large, ...missing })
+    const peer = 'missing' in pillow ? { pillowMissing: pillow.missing } : { pillow: pillow.version }
+    await report('import', { threads, transform, sample, photographs: large, ...peer })
   })
 })

@@ -9,8 +9,13 @@ const program = resolve(import.meta.dirname, '../peers/pillow_import.py')
 const answer = z.object({ images: z.int(), seconds: z.number(), cpuSeconds: z.number().nullable() })
 
 export interface Pillow {
-  /** @param fresh starts the two processes within the measured time */
-  run(folder: string, out: string, fresh: boolean): Promise<z.infer<typeof answer>>
+  /** Of Pillow and of its JPEG library. */
+  version: string
+  /**
+   * @param fresh starts the two processes within the measured time
+   * @param draft lets JPEGs be scaled down while they are decoded
+   */
+  run(folder: string, out: string, how: { fresh: boolean; draft: boolean }): Promise<z.infer<typeof answer>>
   close(): void
 }
 
@@ -19,10 +24,14 @@ export async function startPillow(): Promise<Pillow | { missing: string }> {
   const python = await pythonWith(['pillow', 'numpy'])
   if ('missing' in python) return python
   const child = spawn(python.command, [program], { env: python.env, stdio: ['pipe', 'pipe', 'inherit'] })
+  const asked =
+    'import PIL; from PIL import features as f; print(PIL.__version__, "libjpeg-turbo", f.version_feature("libjpeg_turbo"))'
+  const version = (await python.run(['-c', asked])).trim()
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return {
-    async run(folder, out, fresh) {
-      child.stdin.write(`${JSON.stringify({ folder, out, fresh })}\n`)
+    version,
+    async run(folder, out, how) {
+      child.stdin.write(`${JSON.stringify({ folder, out, ...how })}\n`)
       const line = await lines.next()
       if (line.done === true) throw new Error('Pillow ended.')
       return answer.parse(JSON.parse(line.value))

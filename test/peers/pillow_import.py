@@ -1,7 +1,7 @@
 """The import that Gyre's is measured against: Pillow in two processes, into one numpy memmap.
 
-Reads jobs as JSON lines on stdin, {"folder", "out", "fresh"}, answers each with {"images", "seconds", "cpuSeconds"}.
-Every shortcut is taken that a fast user would take: draft mode, workers that write their pixels themselves, and
+Reads jobs as JSON lines on stdin, {"folder", "out", "fresh", "draft"}, answers each with {"images", "seconds", "cpuSeconds"}.
+Every shortcut is taken that a fast user would take: draft mode if "draft" says so, workers that write their pixels themselves, and
 processes that are started before the clock, unless "fresh" asks for new ones.
 """
 
@@ -19,10 +19,11 @@ PROCESSES = 2
 WHITE = (255, 255, 255)
 
 
-def pixels(path):
-    """The centre square of an image at SIZE, RGB over white."""
+def pixels(path, draft):
+    """The centre square of an image at SIZE, RGB over white; with draft, a JPEG is scaled down while it is decoded."""
     with Image.open(path) as image:
-        image.draft("RGB", (SIZE, SIZE))
+        if draft:
+            image.draft("RGB", (SIZE, SIZE))
         if image.mode in ("RGBA", "LA") or "transparency" in image.info:
             image = image.convert("RGBA")
             ground = Image.new("RGB", image.size, WHITE)
@@ -41,10 +42,10 @@ def pixels(path):
 
 
 def work(part):
-    out, first, count, paths = part
+    out, first, count, paths, draft = part
     store = np.memmap(out, dtype=np.uint8, mode="r+", shape=(count, SIZE, SIZE, 3))
     for i, path in enumerate(paths):
-        store[first + i] = pixels(path)
+        store[first + i] = pixels(path, draft)
 
 
 def cpu_seconds(pool):
@@ -61,12 +62,12 @@ def cpu_seconds(pool):
     return total
 
 
-def run(folder, out, pool):
+def run(folder, out, draft, pool):
     names = sorted(os.listdir(folder))
     paths = [os.path.join(folder, name) for name in names]
     store = np.memmap(out, dtype=np.uint8, mode="w+", shape=(len(paths), SIZE, SIZE, 3))
     chunk = max(1, min(64, len(paths) // (8 * PROCESSES)))
-    parts = [(out, i, len(paths), paths[i : i + chunk]) for i in range(0, len(paths), chunk)]
+    parts = [(out, i, len(paths), paths[i : i + chunk], draft) for i in range(0, len(paths), chunk)]
     for _ in pool.imap_unordered(work, parts):
         pass
     store.flush()
@@ -80,7 +81,7 @@ def main():
         before = cpu_seconds(shared)
         started = time.perf_counter()
         pool = Pool(PROCESSES) if job["fresh"] else shared
-        images = run(job["folder"], job["out"], pool)
+        images = run(job["folder"], job["out"], job["draft"], pool)
         seconds = time.perf_counter() - started
         after = cpu_seconds(shared)
         cpu = None if job["fresh"] or before is None or after is None else after - before

@@ -107,8 +107,8 @@ describe('the built shell', () => {
     ])
   })
 
-  it('has its trainer beside it', async () => {
-    await access(join(dist, 'main', 'trainer.js'))
+  it('has its trainer and its decoder beside it', async () => {
+    for (const file of ['trainer.js', 'decoder.js']) await access(join(dist, 'main', file))
   })
 })
 

@@ -64,13 +64,16 @@ describe.skipIf(process.platform !== 'linux')('the package (made on Linux only)'
     await rm(folder, { recursive: true, force: true })
   })
 
-  it('keeps the window in the archive and puts the trainer beside it', async () => {
+  it('keeps the window in the archive and puts the trainer and the decoder beside it', async () => {
     const files = await listArchive(join(app, 'resources', 'app.asar'))
     for (const file of ['/dist/preload/preload.cjs', '/dist/renderer/index.html']) {
       expect(files.get(file)).toMatchObject({ size: expect.any(Number) as number })
       expect(files.get(file)?.unpacked).toBeUndefined()
     }
-    for (const file of ['/package.json', '/dist/main/shell.js', '/dist/main/trainer.js']) {
+    for (const file of [
+      '/package.json',
+      ...['shell', 'trainer', 'decoder'].map((name) => `/dist/main/${name}.js`),
+    ]) {
       expect(files.get(file)?.unpacked).toBe(true)
       await access(join(app, 'resources', 'app.asar.unpacked', file))
     }
