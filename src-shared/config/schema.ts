@@ -218,7 +218,7 @@ export const configSchema = z.strictObject({
   codebookInit: field(z.enum(['kaiming', 'kmeans', 'data']).default('kaiming'), {
     label: 'Codebook start',
     group: 'codebook',
-    help: 'kaiming: small random codes. kmeans: cluster centres of the first vectors. data: vectors of the first batch.',
+    help: 'kaiming: small random codes. kmeans: centres of clusters of about 32 vectors a code, which takes a while with many codes. data: vectors of the first batch.',
   }),
   deadCodeThreshold: field(z.number().min(0).max(100).default(0), {
     label: 'Revive dead codes below',
