@@ -73,6 +73,8 @@ it('shows what each code decodes to, those in use first', async () => {
   for (const { code, middle } of opaque(drawn)) expect(middle, `code ${code}`).toEqual(expected(code))
   // They differ, so that one drawn in another's place would be noticed.
   expect(new Set(opaque(drawn).map(({ middle }) => middle.join())).size).toBeGreaterThan(10)
+  for (const title of ['Usage by rank', 'Uses per used code'])
+    await page.getByRole('heading', { name: title }).waitFor()
   await picture(page, 'large-codebook')
   await page.emulateMedia({ colorScheme: 'dark' })
   await picture(page, 'large-codebook-dark')
