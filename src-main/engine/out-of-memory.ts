@@ -12,16 +12,20 @@ const words: readonly RegExp[] = [
   /Array buffer allocation failed|Invalid array buffer length/,
 ]
 
+/** @param cause What the engine said. */
+export const tooLittleMemory = (cause?: Error): GyreError =>
+  new GyreError(
+    'out-of-memory',
+    'The memory is not enough for this.',
+    'Use a smaller batch size or image size.',
+    { cause },
+  )
+
 /** What an engine threw, as `out-of-memory` where that is what it means; anything else as it came. */
 export function explainMemory(thrown: unknown): unknown {
   if (thrown instanceof GyreError || !(thrown instanceof Error)) return thrown
   if (!words.some((pattern) => pattern.test(thrown.message))) return thrown
-  return new GyreError(
-    'out-of-memory',
-    'The memory is not enough for this.',
-    'Use a smaller batch size or image size.',
-    { cause: thrown },
-  )
+  return tooLittleMemory(thrown)
 }
 
 /** Waits for work of an engine. */

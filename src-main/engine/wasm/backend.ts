@@ -5,6 +5,7 @@ import { dirname, sep } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import type { EngineStatus } from '#shared/contract/engines'
 import { registerTrainingKernels } from './kernels/index'
+import { guardMemory } from './memory-guard'
 import { threadedBackend, wasmThreads } from './threads'
 
 // Not called `require`: the bundler adds a shim of that name.
@@ -53,8 +54,11 @@ function loadModule(): NonNullable<typeof factory> {
   registerTrainingKernels()
   const plain = tf.findBackendFactory(wasmBackendName)
   tf.removeBackend(wasmBackendName)
-  if (wasmThreads() === 1) return plain
-  return () => threadedBackend(wasm.BackendWasm, (count) => wasm.setThreadsCount(count)).catch(plain)
+  const start = async (): Promise<tf.KernelBackend> =>
+    wasmThreads() === 1
+      ? plain()
+      : threadedBackend(wasm.BackendWasm, (count) => wasm.setThreadsCount(count)).catch(plain)
+  return async () => guardMemory(await start())
 }
 
 /** Makes the WASM backend known to tfjs, with its kernels; `tf.setBackend('wasm')` starts it. */
