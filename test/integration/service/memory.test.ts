@@ -28,9 +28,10 @@ const wide = {
   codeDim: 4,
   steps: 2,
 } as const
-const tooLarge = 1024
 
 describe('WASM in a thread', () => {
+  const tooLarge = 512
+
   it('fails with the batch size that fits, and the run can be made anew with it', async () => {
     const opened = await openService(join(root, 'library wasm'))
     const client = opened.attach()
@@ -72,6 +73,8 @@ async function trainWithin(limitKb: number, library: string, batchSize: number):
 }
 
 describe('TensorFlow in a process, under a limit of the operating system', () => {
+  const tooLarge = 1024
+
   it('fails with the batch size that fits, which trains within the same limit', async ({ skip }) => {
     skip(process.platform !== 'linux', 'Only Linux keeps to `ulimit -v`.')
     const engine = (await listEngines()).find(({ id }) => id === 'tensorflow-cpu')
