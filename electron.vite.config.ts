@@ -6,7 +6,7 @@ const root = import.meta.dirname
 const entry = (path: string): string => resolve(root, path)
 
 // One bundle per runtime: `main` holds the Node entries (Electron shell, command line, and the threads:
-// trainer and decoder), `preload` is one CommonJS file because a sandboxed window can load nothing else.
+// trainer, decoder and batches), `preload` is one CommonJS file because a sandboxed window can load nothing else.
 export default defineConfig({
   main: {
     build: {
@@ -17,6 +17,7 @@ export default defineConfig({
           cli: entry('src-main/cli/main.ts'),
           trainer: entry('src-main/train/worker.ts'),
           decoder: entry('src-main/data/decoder-worker.ts'),
+          batches: entry('src-main/data/batch-worker.ts'),
         },
         output: { format: 'es' },
       },

@@ -1,10 +1,10 @@
-// Training batches from a pack, made in the thread that takes them, one ahead. What a batch holds is its plan's to say;
-// the whole state is the number of the next batch.
+// Training batches from a pack, made in the thread that takes them, one ahead (`shared-batches.ts` has them made in another
+// one). What a batch holds is its plan's to say; the whole state is the number of the next batch.
 import { z } from 'zod'
 import { GyreError } from '#shared/contract/errors'
 import { augment } from './augment'
 import { createBatchPlan, type BatchOptions } from './batch-plan'
-import type { PackReader } from './pack-reader'
+import type { PixelReader } from './pack-reader'
 
 export interface Batch {
   /** [N, S, S, C] in [−1, 1], augmented. May be overwritten once the next batch is asked for, or the state restored. */
@@ -46,7 +46,7 @@ export function parseBatchState(state: unknown): BatchState {
  * @param trainIndices positions in the pack to draw from, at least one
  */
 export function createBatchSource(
-  reader: PackReader,
+  reader: PixelReader,
   trainIndices: Int32Array,
   options: BatchOptions,
 ): BatchSource {

@@ -26,20 +26,24 @@ export interface PackInfo {
   missing: MissingFile[]
 }
 
-export interface PackReader {
+/** The images of a pack, without their names. */
+export interface PixelReader {
   readonly info: PackInfo
-  /** Path of image `i` relative to the source folder. */
-  file(i: number): string
-  /** Position of image `i` in the dataset's items. */
-  item(i: number): number
-  /** All paths in order, for `splitIndices`. */
-  files(): string[]
   /** Reads the images into `out`, one after the other; `out` holds at least `indices.length` images. */
   read(indices: ArrayLike<number>, out: Uint8Array): void
   /** The same off the calling thread. */
   readAsync(indices: ArrayLike<number>, out: Uint8Array): Promise<void>
   /** Closes the files once reads under way have ended. */
   close(): void
+}
+
+export interface PackReader extends PixelReader {
+  /** Path of image `i` relative to the source folder. */
+  file(i: number): string
+  /** Position of image `i` in the dataset's items. */
+  item(i: number): number
+  /** All paths in order, for `splitIndices`. */
+  files(): string[]
 }
 
 function corrupt(folder: string, what: string, cause?: unknown): GyreError {
@@ -97,12 +101,11 @@ function openShards(folder: string, expected: number[]): number[] {
 }
 
 /**
- * Opens a pack made by `packDataset` and checks names, counts and sizes.
+ * Opens a pack's images alone: their names would fill memory once more in a thread that needs none.
  * @throws GyreError `not-found` without pack.json, `corrupt` when anything does not fit together
  */
-export function openPack(folder: string): PackReader {
+export function openPixels(folder: string): PixelReader {
   const pack = readPackFile(folder)
-  const { files, items } = readNames(folder, pack.count)
   const shards = openShards(
     folder,
     Array.from({ length: shardCount(pack) }, (_, shard) => expectedShardBytes(pack, shard)),
@@ -127,11 +130,6 @@ export function openPack(folder: string): PackReader {
     if (out.length < count * size)
       throw new GyreError('internal', `${count} images need ${count * size} bytes.`)
   }
-  const name = <T>(value: T | undefined, i: number): T => {
-    if (value === undefined)
-      throw new GyreError('invalid-input', `There is no image ${i}; the pack has ${pack.count}.`)
-    return value
-  }
   const readOne = (i: number, out: Uint8Array, offset: number): Promise<void> =>
     new Promise((done, fail) => {
       const { descriptor, position } = place(i)
@@ -155,9 +153,6 @@ export function openPack(folder: string): PackReader {
       transform: pack.transform,
       missing: pack.missing,
     },
-    file: (i) => name(files[i], i),
-    item: (i) => name(items[i], i),
-    files: () => [...files],
     read(indices, out) {
       checkRoom(indices.length, out)
       for (let n = 0; n < indices.length; n++) {
@@ -188,5 +183,31 @@ export function openPack(folder: string): PackReader {
       closed = true
       closeIfIdle()
     },
+  }
+}
+
+/**
+ * Opens a pack made by `packDataset` and checks names, counts and sizes.
+ * @throws GyreError `not-found` without pack.json, `corrupt` when anything does not fit together
+ */
+export function openPack(folder: string): PackReader {
+  const pixels = openPixels(folder)
+  const { count } = pixels.info
+  const name = <T>(value: T | undefined, i: number): T => {
+    if (value === undefined)
+      throw new GyreError('invalid-input', `There is no image ${i}; the pack has ${count}.`)
+    return value
+  }
+  try {
+    const { files, items } = readNames(folder, count)
+    return {
+      ...pixels,
+      file: (i) => name(files[i], i),
+      item: (i) => name(items[i], i),
+      files: () => [...files],
+    }
+  } catch (error) {
+    pixels.close()
+    throw error
   }
 }

@@ -6,7 +6,7 @@ import type { CheckpointRef, ValidationMetrics } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
 import { schemaVersion, type EventRecord, type MetricsRecord } from '#shared/contract/files'
 import { sweepTemporaries } from '#main/data/atomic'
-import { createBatchSource, type BatchSource } from '#main/data/batches'
+import type { BatchSource } from '#main/data/batches'
 import type { PackReader } from '#main/data/pack-reader'
 import type { Engine } from '#main/engine/index'
 import {
@@ -27,6 +27,7 @@ import {
 import { setAside, sweepCheckpoints, writeCheckpoint } from './checkpoint-write'
 import { openMetricsLog, type MetricsLog } from './metrics-log'
 import type { Forward } from './forward'
+import { openBatches, type BatchesOptions } from './open-batches'
 import { openSteps, type Execution, type OpenedSteps } from './open-steps'
 import { RecordAverages } from './records'
 import { openImages, readRunConfig, splitsOf, type Splits } from './run-folder'
@@ -38,7 +39,7 @@ import { Stopwatch } from './stopwatch'
 import { isFiniteTensor, restore, snapshot } from './tensors'
 import { CodeWindows } from './windows'
 
-export interface SessionOptions {
+export interface SessionOptions extends BatchesOptions {
   runFolder: string
   packed: string
   /** Weights to start from where the run has no checkpoint of its own. */
@@ -90,7 +91,8 @@ export class TrainSession {
     this.pack = pack
     this.splits = splitsOf(pack, config)
     this.samples = sampleIndices(this.splits.validation)
-    this.batches = createBatchSource(pack, this.splits.train, config)
+    const { train: trainIndices } = this.splits
+    this.batches = openBatches({ packed: options.packed, pack, trainIndices, config }, options)
     this.model = createModel(config, config.seed)
     this.#optimizer = createOptimizer(config, this.model)
     this.windows = new CodeWindows(totalCodes(config), this.batches.stepsPerEpoch)

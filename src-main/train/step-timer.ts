@@ -3,10 +3,11 @@
 import type { StepKind, TimedSteps } from '#shared/contract/bench'
 import { GyreError } from '#shared/contract/errors'
 import type { RunConfig } from '#shared/config/schema'
-import { createBatchSource, type BatchSource } from '#main/data/batches'
+import type { BatchSource } from '#main/data/batches'
 import type { PackReader } from '#main/data/pack-reader'
 import type { Engine } from '#main/engine/index'
 import { createModel, createOptimizer, createRandom, learningRateAt, type Random } from '#main/model/index'
+import { openBatches, type BatchesOptions } from './open-batches'
 import { openSteps, type OpenedSteps } from './open-steps'
 import { peakRssBytes } from './peak-memory'
 import { openImages, splitsOf } from './run-folder'
@@ -41,7 +42,7 @@ function refuseOthers(kind: StepKind, engine: Pick<Engine, 'name' | 'graphs'>, s
     throw new GyreError('unsupported', `${engine.name} runs single operations only: it has no compiled step.`)
 }
 
-async function open(work: TimedWork, engine: Engine): Promise<Subject> {
+async function open(work: TimedWork, engine: Engine, options: BatchesOptions): Promise<Subject> {
   const config = configOf(work)
   const closers: (() => void | Promise<void>)[] = []
   const close = async (): Promise<void> => {
@@ -50,7 +51,8 @@ async function open(work: TimedWork, engine: Engine): Promise<Subject> {
   try {
     const pack: PackReader = openImages(work.packed, config)
     closers.push(() => pack.close())
-    const batches = createBatchSource(pack, splitsOf(pack, config).train, config)
+    const { train: trainIndices } = splitsOf(pack, config)
+    const batches = openBatches({ packed: work.packed, pack, trainIndices, config }, options)
     closers.push(() => batches.close())
     const model = createModel(config, config.seed)
     closers.push(() => model.dispose())
@@ -68,8 +70,13 @@ async function open(work: TimedWork, engine: Engine): Promise<Subject> {
 }
 
 export class StepTimer {
+  readonly #options: BatchesOptions
   #key = ''
   #subject: Subject | null = null
+
+  constructor(options: BatchesOptions) {
+    this.#options = options
+  }
 
   /**
    * Takes `count` more steps; other work than the last time starts a new model.
@@ -78,7 +85,7 @@ export class StepTimer {
   async run(work: TimedWork, count: number, engine: Engine, signal: AbortSignal): Promise<TimedSteps> {
     const key = JSON.stringify(work)
     if (key !== this.#key) await this.close()
-    const subject = (this.#subject ??= await open(work, engine))
+    const subject = (this.#subject ??= await open(work, engine, this.#options))
     this.#key = key
     const { config, batches, steps, random } = subject
     const timed: TimedSteps = { stepMs: [], waitMs: [], loss: 0, peakRssBytes: 0 }

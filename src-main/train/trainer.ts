@@ -21,6 +21,7 @@ import { writeInspection } from './inspection'
 import { runLoop, type LoopHooks } from './loop'
 import type { Execution } from './open-steps'
 import { ModelCache } from './model-cache'
+import type { BatchesOptions } from './open-batches'
 import { openImages, splitsOf } from './run-folder'
 import { TrainSession } from './session'
 import { StepTimer } from './step-timer'
@@ -28,7 +29,7 @@ import { decodeCodes } from './tiles'
 import { decodeTokens, encodeImages } from './tokens'
 import { verify } from './verify/index'
 
-export interface TrainerOptions {
+export interface TrainerOptions extends BatchesOptions {
   engine?: EngineOptions
   /** For tests only. */
   execution?: Execution
@@ -43,13 +44,14 @@ export class Trainer {
   readonly #emit: Emit<TrainerContract>
   readonly #options: TrainerOptions
   readonly #models = new ModelCache(() => this.#engine?.graphs)
-  readonly #timer = new StepTimer()
+  readonly #timer: StepTimer
   #engine: Engine | null = null
   #control: TrainControl | null = null
 
   constructor(emit: Emit<TrainerContract>, options: TrainerOptions = {}) {
     this.#emit = emit
     this.#options = options
+    this.#timer = new StepTimer(options)
   }
 
   readonly handlers: Handlers<TrainerContract> = {
@@ -178,6 +180,7 @@ export class Trainer {
         ...input,
         engine,
         execution: this.#options.execution,
+        batchesEntry: this.#options.batchesEntry,
         onRecord: (record) => this.#emit('trainer', 'onRecord', { runFolder, record }),
         onStarting: (done, total) => this.#emit('trainer', 'onStarting', { runFolder, done, total }),
         signal: control.stopSignal,

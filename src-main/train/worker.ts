@@ -47,7 +47,8 @@ function parentTransport(): Transport {
 }
 
 let served: Served<typeof trainerContract> | null = null
-const trainer = new Trainer((...event) => served?.emit(...event))
+const batchesEntry = new URL('./batches.js', import.meta.url)
+const trainer = new Trainer((...event) => served?.emit(...event), { batchesEntry })
 const transport = parentTransport()
 served = serve(trainerContract, trainer.handlers, transport, { connectionId: 'parent' })
 // Without a parent nobody could stop it: save what was learnt, then end.

@@ -15,7 +15,8 @@ export interface Target {
 type Precision = Measured['precision']
 
 /** `step-small-rotation` → `small, rotation` */
-export const shortName = ({ part }: RawFile): string => part.replace('step-', '').replaceAll('-', ', ')
+export const shortName = ({ part }: RawFile): string =>
+  part.replace('step-', '').replaceAll('-', ', ').replace(', and,', ' and')
 
 const measuredOf = (raw: RawFile | undefined): Measured[] => raw?.points[0]?.results.filter(isMeasured) ?? []
 

@@ -72,7 +72,7 @@ describe.skipIf(process.platform !== 'linux')('the package (made on Linux only)'
     }
     for (const file of [
       '/package.json',
-      ...['shell', 'trainer', 'decoder'].map((name) => `/dist/main/${name}.js`),
+      ...['shell', 'trainer', 'decoder', 'batches'].map((name) => `/dist/main/${name}.js`),
     ]) {
       expect(files.get(file)?.unpacked).toBe(true)
       await access(join(app, 'resources', 'app.asar.unpacked', file))
