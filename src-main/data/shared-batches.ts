@@ -60,7 +60,7 @@ export function createSharedBatches({
   let ended: GyreError | null = null
 
   // Workers write through the parent's streams: stdout belongs to the command line's result alone.
-  const worker = new Worker(entry, { workerData, stdout: true, name: 'batches' })
+  const worker = new Worker(entry, { workerData, stdout: true, execArgv: [], name: 'batches' })
   worker.stdout.on('data', (chunk: Buffer) => process.stderr.write(chunk))
   worker.unref()
   worker.on('message', ({ ticket, error }: Answer) => {
