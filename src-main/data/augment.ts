@@ -36,3 +36,18 @@ export function augment(
     }
   }
 }
+
+/** The images of one batch, one after the other: `pixels` and `values` hold [N, S, S, C], `changes` one for each image. */
+export function augmentAll(
+  pixels: Uint8Array,
+  values: Float32Array,
+  size: number,
+  channels: number,
+  changes: readonly Augmentation[],
+): void {
+  const length = size * size * channels
+  for (const [n, change] of changes.entries()) {
+    const [from, to] = [n * length, (n + 1) * length]
+    augment(pixels.subarray(from, to), values.subarray(from, to), size, channels, change)
+  }
+}

@@ -2,7 +2,7 @@
 // memory. Which batches are wanted, and when, is not its business.
 import { parentPort, workerData } from 'node:worker_threads'
 import { toGyreError } from '#shared/contract/errors'
-import { augment } from './augment'
+import { augmentAll } from './augment'
 import { createBatchPlan } from './batch-plan'
 import type { Answer, BatchWork, Wish } from './batch-protocol'
 import { openPixels } from './pack-reader'
@@ -24,16 +24,8 @@ function fill({ number, slot, ticket }: Wish): void {
   const planned = planOf(number)
   reader.read(planned.indices, pixels)
   indices.set(planned.indices, slot * batchSize)
-  for (const [n, change] of planned.changes.entries()) {
-    const at = (slot * batchSize + n) * size
-    augment(
-      pixels.subarray(n * size, (n + 1) * size),
-      values.subarray(at, at + size),
-      imageSize,
-      channels,
-      change,
-    )
-  }
+  const place = values.subarray(slot * batchSize * size, (slot + 1) * batchSize * size)
+  augmentAll(pixels, place, imageSize, channels, planned.changes)
   Atomics.store(filled, slot, ticket)
 }
 

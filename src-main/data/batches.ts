@@ -2,7 +2,7 @@
 // one). What a batch holds is its plan's to say; the whole state is the number of the next batch.
 import { z } from 'zod'
 import { GyreError } from '#shared/contract/errors'
-import { augment } from './augment'
+import { augmentAll } from './augment'
 import { createBatchPlan, type BatchOptions } from './batch-plan'
 import type { PixelReader } from './pack-reader'
 
@@ -35,10 +35,42 @@ export interface BatchSource {
 }
 
 /** @throws GyreError `corrupt` when it is not a state */
-export function parseBatchState(state: unknown): BatchState {
+function parseBatchState(state: unknown): BatchState {
   const parsed = stateSchema.safeParse(state)
   if (parsed.success) return parsed.data
   throw new GyreError('corrupt', 'The stored position in the training images is damaged.')
+}
+
+interface BatchPosition {
+  /** The number of the next batch. */
+  readonly next: number
+  /** Batch `number` is handed out; false where the position was restored meanwhile. */
+  deliver(number: number): boolean
+  /** The part of a source that follows from its position. */
+  source: Pick<BatchSource, 'state' | 'restore' | 'epochOf' | 'stepsPerEpoch'>
+}
+
+/** Where a source stands among the batches of `count` images. */
+export function batchPosition(batchSize: number, count: number): BatchPosition {
+  let batch = 0
+  return {
+    get next() {
+      return batch
+    },
+    deliver(number) {
+      if (batch !== number) return false
+      batch = number + 1
+      return true
+    },
+    source: {
+      state: () => ({ batch, images: count }),
+      restore(state) {
+        batch = parseBatchState(state).batch
+      },
+      epochOf: (step) => (step * batchSize) / count,
+      stepsPerEpoch: Math.ceil(count / batchSize),
+    },
+  }
 }
 
 /**
@@ -52,10 +84,9 @@ export function createBatchSource(
 ): BatchSource {
   const { batchSize } = options
   const { imageSize, channels } = reader.info
-  const count = trainIndices.length
   const size = imageSize * imageSize * channels
   const planOf = createBatchPlan(trainIndices, imageSize, options)
-  let batch = 0
+  const position = batchPosition(batchSize, trainIndices.length)
   let ahead: { batch: number; result: Promise<Batch> } | null = null
 
   async function load(number: number): Promise<Batch> {
@@ -63,10 +94,7 @@ export function createBatchSource(
     const pixels = new Uint8Array(batchSize * size)
     await reader.readAsync(indices, pixels)
     const values = new Float32Array(batchSize * size)
-    for (const [n, change] of changes.entries()) {
-      const [from, to] = [n * size, (n + 1) * size]
-      augment(pixels.subarray(from, to), values.subarray(from, to), imageSize, channels, change)
-    }
+    augmentAll(pixels, values, imageSize, channels, changes)
     return { values, indices }
   }
 
@@ -81,25 +109,17 @@ export function createBatchSource(
 
   return {
     async next() {
-      const number = batch
+      const number = position.next
       try {
         const result = await request(number)
-        if (batch === number) {
-          batch = number + 1
-          void request(batch)
-        }
+        if (position.deliver(number)) void request(position.next)
         return result
       } catch (error) {
         if (ahead?.batch === number) ahead = null
         throw error
       }
     },
-    state: () => ({ batch, images: count }),
-    restore(state) {
-      batch = parseBatchState(state).batch
-    },
-    epochOf: (step) => (step * batchSize) / count,
-    stepsPerEpoch: Math.ceil(count / batchSize),
+    ...position.source,
     async close() {
       await ahead?.result.catch(() => undefined)
     },

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { GyreError } from '#shared/contract/errors'
 import { createBatchPlan, type BatchOptions } from './batch-plan'
 import type { Answer, BatchWork, Wish } from './batch-protocol'
-import { parseBatchState, type Batch, type BatchSource } from './batches'
+import { batchPosition, type Batch, type BatchSource } from './batches'
 
 /** Batches that are ready or being made. */
 const slots = 2
@@ -40,7 +40,6 @@ export function createSharedBatches({
   // Refuses what has no images here, where it can be told.
   createBatchPlan(trainIndices, imageSize, options)
   const { batchSize } = options
-  const count = trainIndices.length
   const length = batchSize * imageSize * imageSize * channels
   const shared = (numbers: number): SharedArrayBuffer =>
     new SharedArrayBuffer(slots * numbers * bytesPerNumber)
@@ -54,7 +53,7 @@ export function createSharedBatches({
   // Not the shared memory itself: engines may not take it, and the slot is free for the next batch at once.
   const delivered = new Float32Array(length)
   const wishes: (Wish | null)[] = Array.from({ length: slots }, () => null)
-  let batch = 0
+  const position = batchPosition(batchSize, trainIndices.length)
   let tickets = 0
   let waiting: Waiting | null = null
   let ended: GyreError | null = null
@@ -110,7 +109,7 @@ export function createSharedBatches({
   return {
     async next(): Promise<Batch> {
       if (ended) throw ended
-      const number = batch
+      const number = position.next
       const wanted = wish(number)
       wish(number + 1)
       await fulfilled(wanted)
@@ -120,18 +119,10 @@ export function createSharedBatches({
         values: delivered,
         indices: indices.slice(slot * batchSize, (slot + 1) * batchSize),
       }
-      if (batch === number) {
-        batch = number + 1
-        wish(number + slots)
-      }
+      if (position.deliver(number)) wish(number + slots)
       return result
     },
-    state: () => ({ batch, images: count }),
-    restore(state) {
-      batch = parseBatchState(state).batch
-    },
-    epochOf: (step) => (step * batchSize) / count,
-    stepsPerEpoch: Math.ceil(count / batchSize),
+    ...position.source,
     async close() {
       ended ??= new GyreError('cancelled', 'The training images are closed.')
       end('')
