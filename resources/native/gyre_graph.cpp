@@ -8,17 +8,21 @@
 //   prepare(session, feeds, fetches, targets) → call   feeds: [name, dtype, shape]; fetches, targets: names
 //   run(session, call, inputs)        → outputs   inputs: one typed array a feed; outputs: [dtype, shape, ArrayBuffer]
 //   close(session)
+//   hasTiles()                        → whether the operations in bfloat16 can be used on this processor
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <node_api.h>
 
-#include "tensorflow/c/c_api.h"
+#include "gyre_kernel.hpp"
 
-// gyre_rotate_back.cpp
-const std::string& RegisterRotateBack();
+std::vector<gyre::Kernel> RotateBackKernels();
+std::vector<gyre::Kernel> FilterGradientKernels();
+std::vector<gyre::Kernel> Bfloat16Kernels();
 
 namespace {
 
@@ -190,17 +194,22 @@ napi_value Open(napi_env env, napi_callback_info info) {
   return value;
 }
 
-napi_value Extend(napi_env env, napi_callback_info info) {
-  const auto values = Arguments(env, info, 2);
-  Session& session = SessionOf(env, values[0]);
-  const Bytes bytes = BytesOf(env, values[1]);
+// Adds the nodes of a GraphDef. What they read is among them, or is one of `inputs`, in the graph already.
+void Import(const Session& session, const Bytes& bytes, const std::vector<std::pair<std::string, int>>& inputs) {
   std::unique_ptr<TF_Buffer, void (*)(TF_Buffer*)> buffer(TF_NewBufferFromString(bytes.data, bytes.size),
                                                           TF_DeleteBuffer);
   std::unique_ptr<TF_ImportGraphDefOptions, void (*)(TF_ImportGraphDefOptions*)> options(
       TF_NewImportGraphDefOptions(), TF_DeleteImportGraphDefOptions);
+  for (const auto& [name, output] : inputs)
+    TF_ImportGraphDefOptionsAddInputMapping(options.get(), name.c_str(), output, {OperationOf(session, name), output});
   Status status;
   TF_GraphImportGraphDef(session.graph, buffer.get(), options.get(), status.get());
   status.Check();
+}
+
+napi_value Extend(napi_env env, napi_callback_info info) {
+  const auto values = Arguments(env, info, 2);
+  Import(SessionOf(env, values[0]), BytesOf(env, values[1]), {});
   return nullptr;
 }
 
@@ -228,21 +237,12 @@ napi_value TypeOf(napi_env env, TF_Graph* graph, TF_Output output) {
 napi_value Describe(napi_env env, napi_callback_info info) {
   const auto values = Arguments(env, info, 4);
   Session& session = SessionOf(env, values[0]);
-  const Bytes bytes = BytesOf(env, values[1]);
-  std::unique_ptr<TF_Buffer, void (*)(TF_Buffer*)> buffer(TF_NewBufferFromString(bytes.data, bytes.size),
-                                                          TF_DeleteBuffer);
-  std::unique_ptr<TF_ImportGraphDefOptions, void (*)(TF_ImportGraphDefOptions*)> options(
-      TF_NewImportGraphDefOptions(), TF_DeleteImportGraphDefOptions);
+  std::vector<std::pair<std::string, int>> inputs;
   for (uint32_t i = 0; i < Length(env, values[3]); i++) {
     const napi_value entry = At(env, values[3], i);
-    const std::string name = Text(env, At(env, entry, 0));
-    const auto output = static_cast<int>(Integer(env, At(env, entry, 1)));
-    TF_ImportGraphDefOptionsAddInputMapping(options.get(), name.c_str(), output,
-                                            {OperationOf(session, name), output});
+    inputs.emplace_back(Text(env, At(env, entry, 0)), static_cast<int>(Integer(env, At(env, entry, 1))));
   }
-  Status status;
-  TF_GraphImportGraphDef(session.graph, buffer.get(), options.get(), status.get());
-  status.Check();
+  Import(session, BytesOf(env, values[1]), inputs);
   TF_Operation* operation = OperationOf(session, Text(env, values[2]));
   const int count = TF_OperationNumOutputs(operation);
   napi_value outputs;
@@ -335,6 +335,12 @@ napi_value Run(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value Tiles(napi_env env, napi_callback_info) {
+  napi_value has;
+  CheckNode(napi_get_boolean(env, gyre::HasTiles(), &has), "boolean");
+  return has;
+}
+
 napi_value Close(napi_env env, napi_callback_info info) {
   SessionOf(env, Arguments(env, info, 1)[0]).Close();
   return nullptr;
@@ -365,12 +371,21 @@ void Export(napi_env env, napi_value exports, const char* name) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
-  if (!RegisterRotateBack().empty()) napi_throw_error(env, nullptr, RegisterRotateBack().c_str());
+  // Every thread that loads this module comes here.
+  static std::once_flag once;
+  static std::string failure;
+  std::call_once(once, [] {
+    failure = gyre::Register(RotateBackKernels());
+    for (const auto& kernels : {FilterGradientKernels(), Bfloat16Kernels()})
+      if (failure.empty() && gyre::HasTiles()) failure = gyre::Register(kernels);
+  });
+  if (!failure.empty()) napi_throw_error(env, nullptr, failure.c_str());
   Export<Open>(env, exports, "open");
   Export<Extend>(env, exports, "extend");
   Export<Describe>(env, exports, "describe");
   Export<Prepare>(env, exports, "prepare");
   Export<Run>(env, exports, "run");
   Export<Close>(env, exports, "close");
+  Export<Tiles>(env, exports, "hasTiles");
   return exports;
 }

@@ -5,16 +5,13 @@
 //   GyreRotateBack(e, q, g, gamma) → γ[g − 2r(rᵀg) + 2ê(q̂ᵀg)], r = (ê+q̂)/‖ê+q̂‖
 //   e, q, g, result [N, D]; gamma [N, 1], or [0, 1] for λ = ‖q‖/‖e‖. All float32.
 #include <cmath>
-#include <cstdint>
 #include <cstring>
-#include <mutex>
-#include <string>
 
-#include "tensorflow/c/c_api.h"
-#include "tensorflow/c/kernels.h"
-#include "tensorflow/c/ops.h"
+#include "gyre_kernel.hpp"
 
 namespace {
+
+using namespace gyre;
 
 // Below this a row counts as zero (`tinyNorm`), and below the other one the rotation is not defined (`tinySum`).
 constexpr float kTinyNorm = 1e-6f;
@@ -77,80 +74,28 @@ void RotateRow(const float* e, const float* q, const float* g, const float* gamm
   for (int64_t d = whole; d < size; d++) out[d] = g[d] * along_g + e[d] * along_e - q[d] * along_q;
 }
 
-struct Inputs {
-  TF_Tensor* all[4] = {nullptr, nullptr, nullptr, nullptr};
-  ~Inputs() {
-    for (TF_Tensor* tensor : all)
-      if (tensor != nullptr) TF_DeleteTensor(tensor);
+void Compute(void*, TF_OpKernelContext* context, Status& status) {
+  const Tensor e = Tensor::Input(context, 0, status), q = Tensor::Input(context, 1, status);
+  const Tensor g = Tensor::Input(context, 2, status), gamma = Tensor::Input(context, 3, status);
+  const Shape shape = e.shape();
+  const bool same = status.ok() && shape.size() == 2 && q.shape() == shape && g.shape() == shape;
+  if (status.ok() && (!same || (gamma.size() != 0 && gamma.size() != shape[0])))
+    status.Refuse("e, q and g must be rows of one shape, and gamma a number for each or none.");
+  const Tensor result = Tensor::Output(context, TF_FLOAT, shape, status);
+  if (!status.ok()) return;
+  for (int64_t n = 0; n < shape[0]; n++) {
+    const int64_t at = n * shape[1];
+    RotateRow(e.as<float>() + at, q.as<float>() + at, g.as<float>() + at,
+              gamma.size() > 0 ? gamma.as<float>() + n : nullptr, result.as<float>() + at, shape[1]);
   }
-  const float* Values(int i) const { return static_cast<const float*>(TF_TensorData(all[i])); }
-};
-
-bool SameRows(const Inputs& inputs) {
-  for (int i = 0; i < 3; i++) {
-    if (TF_NumDims(inputs.all[i]) != 2) return false;
-    for (int d = 0; d < 2; d++)
-      if (TF_Dim(inputs.all[i], d) != TF_Dim(inputs.all[0], d)) return false;
-  }
-  const int64_t scales = TF_TensorElementCount(inputs.all[3]);
-  return scales == 0 || scales == TF_Dim(inputs.all[0], 0);
-}
-
-void Compute(void*, TF_OpKernelContext* context) {
-  TF_Status* status = TF_NewStatus();
-  Inputs inputs;
-  for (int i = 0; i < 4 && TF_GetCode(status) == TF_OK; i++)
-    TF_GetInput(context, i, &inputs.all[i], status);
-  if (TF_GetCode(status) == TF_OK && !SameRows(inputs))
-    TF_SetStatus(status, TF_INVALID_ARGUMENT, "e, q and g must be rows of one shape, and gamma a number for each or none.");
-  if (TF_GetCode(status) == TF_OK) {
-    const int64_t shape[2] = {TF_Dim(inputs.all[0], 0), TF_Dim(inputs.all[0], 1)};
-    const size_t bytes = static_cast<size_t>(shape[0] * shape[1]) * sizeof(float);
-    TF_Tensor* result = TF_AllocateOutput(context, 0, TF_FLOAT, shape, 2, bytes, status);
-    if (TF_GetCode(status) == TF_OK) {
-      float* out = static_cast<float*>(TF_TensorData(result));
-      const bool scaled = TF_TensorElementCount(inputs.all[3]) > 0;
-      for (int64_t n = 0; n < shape[0]; n++) {
-        const int64_t at = n * shape[1];
-        RotateRow(inputs.Values(0) + at, inputs.Values(1) + at, inputs.Values(2) + at,
-                  scaled ? inputs.Values(3) + n : nullptr, out + at, shape[1]);
-      }
-      TF_DeleteTensor(result);
-    }
-  }
-  if (TF_GetCode(status) != TF_OK) TF_OpKernelContext_Failure(context, status);
-  TF_DeleteStatus(status);
-}
-
-void* Create(TF_OpKernelConstruction*) { return nullptr; }
-void Delete(void*) {}
-
-void InferShape(TF_ShapeInferenceContext* context, TF_Status* status) {
-  TF_ShapeHandle* shape = TF_NewShapeHandle();
-  TF_ShapeInferenceContextGetInput(context, 0, shape, status);
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, 0, shape, status);
-  TF_DeleteShapeHandle(shape);
 }
 
 }  // namespace
 
-// Once a process, however many threads load this module. An empty text where all went well.
-const std::string& RegisterRotateBack() {
-  static std::once_flag once;
-  static std::string failure;
-  std::call_once(once, [] {
-    TF_Status* status = TF_NewStatus();
-    TF_OpDefinitionBuilder* op = TF_NewOpDefinitionBuilder("GyreRotateBack");
-    for (const char* input : {"e: float", "q: float", "g: float", "gamma: float"})
-      TF_OpDefinitionBuilderAddInput(op, input);
-    TF_OpDefinitionBuilderAddOutput(op, "rotated: float");
-    TF_OpDefinitionBuilderSetShapeInferenceFunction(op, &InferShape);
-    TF_RegisterOpDefinition(op, status);
-    if (TF_GetCode(status) == TF_OK)
-      TF_RegisterKernelBuilder("GyreRotateBack",
-                               TF_NewKernelBuilder("GyreRotateBack", "CPU", &Create, &Compute, &Delete), status);
-    if (TF_GetCode(status) != TF_OK) failure = TF_Message(status);
-    TF_DeleteStatus(status);
-  });
-  return failure;
+std::vector<gyre::Kernel> RotateBackKernels() {
+  return {{"GyreRotateBack",
+           {"e: float", "q: float", "g: float", "gamma: float"},
+           "rotated: float",
+           &Reporting<&Compute>,
+           true}};
 }

@@ -1,9 +1,11 @@
 // Compiles computations on a set of variables: each is recorded twice, at different steps, checked to be one and the same
 // graph, improved, and handed to a session that holds the variables from then on.
 import * as tf from '@tensorflow/tfjs-core'
+import { fuseActivations } from './activations'
 import { toBfloat16 } from './bfloat16'
 import { fuse } from './fuse'
 import type { Ref } from './graph'
+import { useOwnKernels } from './own-kernels'
 import { addUpdates, readVariables } from './program'
 import { CannotCompile, record, type NativeBackend, type Recording } from './recorder'
 import { requireSame } from './same-graph'
@@ -98,6 +100,8 @@ export class Compiler {
     const exactly = bfloat16 ? toBfloat16(graph) : (ref: Ref): Ref => ref
     const outputs = resolved(result.outputs, exactly)
     const updates = result.updates && resolveUpdates(result.updates, exactly)
+    if (!this.exact && this.#native.device !== null) fuseActivations(graph)
+    if (bfloat16 && this.#native.device !== null && this.#native.hasTiles()) useOwnKernels(graph)
     const handles = readVariables(graph, reads)
     const targets = updates ? this.#update(first, outputs, updates, handles) : []
     try {

@@ -12,6 +12,12 @@ function shapeProto(shape: readonly number[]): Message {
   return message
 }
 
+function listOf<T>(items: readonly T[], add: (list: Message, item: T) => void): Message {
+  const list = new Message()
+  for (const item of items) add(list, item)
+  return list
+}
+
 function attributeProto({ kind, value }: Attribute): Message {
   const message = new Message()
   switch (kind) {
@@ -27,11 +33,21 @@ function attributeProto({ kind, value }: Attribute): Message {
       return message.text(2, value)
     case 'shape':
       return message.message(7, shapeProto(value))
-    case 'ints': {
-      const list = new Message()
-      for (const item of value) list.integer(3, item)
-      return message.message(1, list)
-    }
+    case 'ints':
+      return message.message(
+        1,
+        listOf(value, (list, item) => list.integer(3, item)),
+      )
+    case 'types':
+      return message.message(
+        1,
+        listOf(value, (list, item) => list.integer(6, item)),
+      )
+    case 'strings':
+      return message.message(
+        1,
+        listOf(value, (list, item) => list.text(2, item)),
+      )
   }
 }
 

@@ -14,7 +14,8 @@ export type Attribute =
   | { kind: 'type' | 'int' | 'float'; value: number }
   | { kind: 'bool'; value: boolean }
   | { kind: 'string'; value: string }
-  | { kind: 'ints' | 'shape'; value: readonly number[] }
+  | { kind: 'ints' | 'shape' | 'types'; value: readonly number[] }
+  | { kind: 'strings'; value: readonly string[] }
 
 export interface TensorType {
   dtype: number

@@ -33,6 +33,8 @@ export interface GraphModule {
     inputs: Values[],
   ): [dtype: number, shape: number[], bytes: ArrayBuffer][]
   close(session: unknown): void
+  /** Whether the processor has matrix tiles (AMX), and with them the module's own gradients of convolutions. */
+  hasTiles(): boolean
 }
 
 export type Values = Float32Array | Int32Array | Uint8Array

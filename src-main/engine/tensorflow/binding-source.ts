@@ -47,19 +47,23 @@ NAPI_MODULE_INIT() {
 }
 `
 
-const commonFlags = ['-shared', '-fPIC', '-O2', '-std=c++17', '-DNAPI_VERSION=8']
+const commonFlags = ['-shared', '-fPIC', '-pthread', '-O2', '-std=c++17', '-DNAPI_VERSION=8']
 
 const packageFolder = (name: string): string => dirname(nodeRequire.resolve(`${name}/package.json`))
 const sourceFolder = (): string => join(packageFolder('@tensorflow/tfjs-node-gpu'), 'binding')
 
+const ownFiles = [
+  ...['gyre_graph.cpp', 'gyre_rotate_back.cpp', 'gyre_filter_gradient.cpp', 'gyre_bfloat16.cpp'],
+  ...['gyre_kernel.cpp', 'gyre_kernel.hpp'],
+]
+
 /** The sources of our own module (`.cpp`: packagers leave `.cc` out): in `resources`, some folders above the sources or the built entry. */
 function ownSources(): string[] {
-  const names = ['gyre_graph.cpp', 'gyre_rotate_back.cpp']
   for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
-    const paths = names.map((name) => join(folder, 'resources', 'native', name))
+    const paths = ownFiles.map((name) => join(folder, 'resources', 'native', name))
     if (paths.every((path) => existsSync(path))) return paths
     if (folder === dirname(folder))
-      throw new GyreError('engine-unavailable', `Source files of Gyre are missing: ${names.join(', ')}.`)
+      throw new GyreError('engine-unavailable', `Source files of Gyre are missing: ${ownFiles.join(', ')}.`)
   }
 }
 
@@ -129,7 +133,7 @@ export async function compileBinding(
   ]
   const calls = [
     command([...names.map((name) => join(sources, name)), ...libraries], bindingFileName),
-    command([...ownSources(), ...libraries], graphFileName),
+    command([...ownSources().filter((path) => path.endsWith('.cpp')), ...libraries], graphFileName),
     command([quiet, `-DGYRE_FRAMEWORK="${mac ? '@rpath/' : ''}${framework}"`, '-ldl'], quietFileName),
   ]
   try {

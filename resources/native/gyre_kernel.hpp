@@ -1,0 +1,95 @@
+// What our own TensorFlow operations share: tensors and failures of a kernel, its registration, and loops on all processors.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tensorflow/c/c_api.h"
+#include "tensorflow/c/kernels.h"
+#include "tensorflow/c/ops.h"
+
+// Matrix tiles (AMX) and wide vectors with bfloat16: where this is not defined, the compiler cannot make them.
+#if defined(__x86_64__) && defined(__linux__)
+#if defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11
+#define GYRE_TILES
+#endif
+#endif
+
+namespace gyre {
+
+typedef uint16_t Half;  // the bits of a bfloat16
+
+class Status {
+ public:
+  Status() : status_(TF_NewStatus()) {}
+  ~Status() { TF_DeleteStatus(status_); }
+  TF_Status* get() const { return status_; }
+  bool ok() const { return TF_GetCode(status_) == TF_OK; }
+  void Refuse(const char* why) { TF_SetStatus(status_, TF_INVALID_ARGUMENT, why); }
+
+ private:
+  TF_Status* status_;
+};
+
+typedef std::vector<int64_t> Shape;
+
+// A tensor of a kernel, or none where the status is not ok.
+class Tensor {
+ public:
+  static Tensor Input(TF_OpKernelContext* context, int index, const Status& status);
+  // In the memory of one of `reuse` where nobody else needs it.
+  static Tensor Output(TF_OpKernelContext* context, TF_DataType type, const Shape& shape, const Status& status,
+                       std::vector<int> reuse = {});
+  static Tensor Scratch(TF_OpKernelContext* context, TF_DataType type, int64_t size, const Status& status);
+
+  Shape shape() const;
+  int64_t size() const { return TF_TensorElementCount(tensor_.get()); }
+  template <typename T>
+  T* as() const {
+    return static_cast<T*>(TF_TensorData(tensor_.get()));
+  }
+
+ private:
+  explicit Tensor(TF_Tensor* tensor) : tensor_(tensor, &Delete) {}
+  static void Delete(TF_Tensor* tensor) {
+    if (tensor != nullptr) TF_DeleteTensor(tensor);
+  }
+  std::unique_ptr<TF_Tensor, void (*)(TF_Tensor*)> tensor_;
+};
+
+struct Kernel {
+  const char* name;
+  std::vector<const char*> inputs;
+  const char* output;
+  void (*compute)(void* state, TF_OpKernelContext* context);
+  // The result has the first input's shape; a recording must know it.
+  bool keeps_shape = false;
+  std::vector<const char*> attributes = {};
+  void* (*create)(TF_OpKernelConstruction*) = [](TF_OpKernelConstruction*) -> void* { return nullptr; };
+  void (*destroy)(void*) = [](void*) {};
+};
+
+// A kernel that fails by its status.
+template <void (*Compute)(void* state, TF_OpKernelContext* context, Status& status)>
+void Reporting(void* state, TF_OpKernelContext* context) {
+  Status status;
+  Compute(state, context, status);
+  if (!status.ok()) TF_OpKernelContext_Failure(context, status.get());
+}
+
+// An empty text where all went well. Only once a process.
+std::string Register(const std::vector<Kernel>& kernels);
+
+// Calls work(0) … work(count − 1) on all processors, and returns when all are done. `count` of 1 stays in this thread.
+void ForEach(int64_t count, const std::function<void(int64_t)>& work);
+
+// Whether this processor and this system have what GYRE_TILES stands for.
+bool HasTiles();
+
+inline int64_t Blocks(int64_t size, int64_t block) { return (size + block - 1) / block; }
+
+}  // namespace gyre

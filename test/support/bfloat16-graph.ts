@@ -1,0 +1,131 @@
+// Small graphs in bfloat16 for tests of single operations, and the numbers that they are given.
+import fc from 'fast-check'
+import type { TestContext } from 'vitest'
+import {
+  append,
+  dataTypes,
+  typeAttribute,
+  typeOf,
+  type Attribute,
+  type Graph,
+  type Ref,
+} from '#main/engine/compile/graph'
+import { GraphSession } from '#main/engine/compile/session'
+import type { NativeGraph } from '#main/engine/index'
+
+const { float32, bfloat16, int32 } = dataTypes
+export type Shape = readonly number[]
+
+/** A graph of inputs in float32 that are rounded to bfloat16, and of one operation that reads them. */
+export class GraphBuilder {
+  readonly graph: Graph = { nodes: [] }
+  readonly feeds = new Map<string, Ref>()
+
+  input(name: string, shape: Shape): Ref {
+    const attributes = { dtype: typeAttribute(float32), shape: { kind: 'shape', value: shape } as const }
+    const outputs = [{ dtype: float32, shape }]
+    const feed = append(this.graph, { op: 'Placeholder', inputs: [], attributes, outputs })
+    this.feeds.set(name, feed)
+    return this.cast(feed, bfloat16)
+  }
+
+  cast(ref: Ref, to: number): Ref {
+    const { dtype, shape } = typeOf(this.graph, ref)
+    const attributes = { SrcT: typeAttribute(dtype), DstT: typeAttribute(to) }
+    return this.node('Cast', [ref], shape, attributes, to)
+  }
+
+  sizes(shape: Shape): Ref {
+    const constant = new Uint8Array(Int32Array.from(shape).buffer)
+    const outputs = [{ dtype: int32, shape: [shape.length] }]
+    return append(this.graph, { op: 'Const', inputs: [], attributes: {}, outputs, constant })
+  }
+
+  node(
+    op: string,
+    inputs: Ref[],
+    shape: Shape,
+    attributes: Record<string, Attribute> = { T: typeAttribute(bfloat16) },
+    dtype: number = bfloat16,
+  ): Ref {
+    return append(this.graph, { op, inputs, attributes, outputs: [{ dtype, shape }] })
+  }
+}
+
+export const reshape = { T: typeAttribute(bfloat16), Tshape: typeAttribute(int32) }
+export const biasAttributes: Record<string, Attribute> = {
+  T: typeAttribute(bfloat16),
+  data_format: { kind: 'string', value: 'NHWC' },
+}
+
+/** Runs what `build` makes, after `passes`; says which operations ran and what came out in float32. */
+export function run(
+  native: NativeGraph,
+  build: (builder: GraphBuilder) => Ref,
+  inputs: ReadonlyMap<string, Float32Array>,
+  ...passes: ((graph: Graph) => void)[]
+): { values: Float32Array; ops: string[] } {
+  const builder = new GraphBuilder()
+  const { graph, feeds } = builder
+  const result = builder.cast(build(builder), float32)
+  for (const pass of passes) pass(graph)
+  const session = new GraphSession(native, new Uint8Array())
+  try {
+    const call = session.add({ graph, feeds, fetches: new Map([['y', result]]), targets: [] })
+    const values = call(inputs).get('y')?.values as Float32Array
+    return { values, ops: graph.nodes.map(({ op }) => op) }
+  } finally {
+    session.close()
+  }
+}
+
+export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
+
+/** TensorFlow takes what is too small to be normal for zero. */
+export const finite = fc.float({ min: -8, max: 8, noNaN: true }).map((x) => (Math.abs(x) < 1e-30 ? 0 : x))
+export const value = fc.oneof(
+  { weight: 30, arbitrary: finite },
+  { weight: 1, arbitrary: fc.constantFrom(0, -0, NaN, Infinity, -Infinity, 1e-30, 3e38) },
+)
+export const numbers = (count: number, of: fc.Arbitrary<number>): fc.Arbitrary<Float32Array> =>
+  fc.array(of, { minLength: count, maxLength: count }).map((all) => Float32Array.from(all))
+
+/** A zero has no sign, and a fused ReLU leaves a trace of a negative number. */
+export const plain = (values: Float32Array): number[] => [...values].map((x) => (Math.abs(x) < 1e-30 ? 0 : x))
+
+export interface Convolution {
+  image: Shape
+  kernel: Shape
+  stride: number
+  padding: 'SAME' | 'VALID'
+}
+
+/** Height and width of what the windows make. */
+export function windows({ image, kernel, stride, padding }: Convolution): number[] {
+  return [0, 1].map((i) => {
+    const [size, edge] = [image[i + 1] ?? 0, kernel[i] ?? 0]
+    return padding === 'SAME' ? Math.ceil(size / stride) : Math.floor((size - edge) / stride) + 1
+  })
+}
+
+export const outputOf = (convolution: Convolution): number[] => [
+  convolution.image[0] ?? 0,
+  ...windows(convolution),
+  convolution.kernel[3] ?? 0,
+]
+
+export const attributesOf = ({ stride, padding }: Convolution): Record<string, Attribute> => ({
+  T: typeAttribute(bfloat16),
+  strides: { kind: 'ints', value: [1, stride, stride, 1] },
+  padding: { kind: 'string', value: padding },
+  data_format: { kind: 'string', value: 'NHWC' },
+  dilations: { kind: 'ints', value: [1, 1, 1, 1] },
+})
+
+/** Where the module has no operations of its own, there is nothing to compare. */
+export function needsTiles(context: TestContext, native: NativeGraph): void {
+  context.skip(
+    !native.hasTiles(),
+    'This processor has no matrix tiles (AMX): TensorFlow’s own operations are used.',
+  )
+}
