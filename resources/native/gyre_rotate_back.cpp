@@ -4,6 +4,7 @@
 //
 //   GyreRotateBack(e, q, g, gamma) → γ[g − 2r(rᵀg) + 2ê(q̂ᵀg)], r = (ê+q̂)/‖ê+q̂‖
 //   e, q, g, result [N, D]; gamma [N, 1], or [0, 1] for λ = ‖q‖/‖e‖. All float32.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -83,11 +84,14 @@ void Compute(void*, TF_OpKernelContext* context, Status& status) {
     status.Refuse("e, q and g must be rows of one shape, and gamma a number for each or none.");
   const Tensor result = Tensor::Output(context, TF_FLOAT, shape, status);
   if (!status.ok()) return;
-  for (int64_t n = 0; n < shape[0]; n++) {
-    const int64_t at = n * shape[1];
-    RotateRow(e.as<float>() + at, q.as<float>() + at, g.as<float>() + at,
-              gamma.size() > 0 ? gamma.as<float>() + n : nullptr, result.as<float>() + at, shape[1]);
-  }
+  constexpr int64_t kRows = 512;
+  ForEach(Blocks(shape[0], kRows), [&](int64_t part) {
+    for (int64_t n = part * kRows; n < std::min((part + 1) * kRows, shape[0]); n++) {
+      const int64_t at = n * shape[1];
+      RotateRow(e.as<float>() + at, q.as<float>() + at, g.as<float>() + at,
+                gamma.size() > 0 ? gamma.as<float>() + n : nullptr, result.as<float>() + at, shape[1]);
+    }
+  });
 }
 
 }  // namespace

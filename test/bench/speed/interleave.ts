@@ -55,13 +55,14 @@ class Turns {
   }
 
   /** Starts the process and takes the steps that do not count. */
-  async start(turnMs: number): Promise<void> {
+  async start({ turnMs, alone }: Plan): Promise<void> {
     const startedAt = performance.now()
     try {
       this.#open = await this.side.open()
       await this.#open.take(1)
       this.#firstStepMs = performance.now() - startedAt
-      const { stepMs } = await this.#open.take(this.side.warmUp)
+      // Steps of half a minute are worth one less.
+      const { stepMs } = await this.#open.take(this.side.warmUp - (alone ? 1 : 0))
       this.#stepsPerTurn = Math.max(1, Math.min(20, Math.round(turnMs / Math.min(...stepMs))))
     } catch (error) {
       this.missing = error instanceof Error ? error.message : String(error)
@@ -104,13 +105,14 @@ class Turns {
 /** Measures every side; what goes wrong on one is told in its result. `say` hears what is going on. */
 export async function interleave(
   sides: readonly Side[],
-  { rounds, turnMs, alone = false }: Plan,
+  plan: Plan,
   say: (line: string) => void,
 ): Promise<Result[]> {
+  const { rounds, alone = false } = plan
   const all = sides.map((side) => new Turns(side))
   try {
     for (const turns of all) {
-      await turns.start(turnMs)
+      await turns.start(plan)
       const { name } = turns.side
       say(turns.missing === null ? `  ${name}: started` : `  ${name}: ${turns.missing}`)
       if (!alone) continue

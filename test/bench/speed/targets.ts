@@ -64,10 +64,14 @@ function pairedRatio(one: Measured, other: Measured): number {
 function rotationTargets(raw: RawFile | undefined): Target[] {
   const all = measuredOf(raw)
   return ['Gyre, compiled', 'PyTorch, channels-last'].flatMap((owner) => {
-    const rotation = all.find(({ name }) => name === `${owner}, rotation`)
-    const ste = all.find(({ name }) => name === `${owner}, ste`)
-    if (!raw || !rotation || !ste) return []
-    const value = pairedRatio(rotation, ste)
+    const of = (estimator: string): Measured[] =>
+      all.filter(({ name }) => name.startsWith(`${owner}, ${estimator}`))
+    const ste = of('ste')
+    const ratios = of('rotation').flatMap((rotation, pair) =>
+      ste[pair] ? [pairedRatio(rotation, ste[pair])] : [],
+    )
+    if (!raw || ratios.length === 0) return []
+    const value = ratios.reduce((a, b) => a + b, 0) / ratios.length
     return [{ what: `Rotation (${owner})`, where: 'small', limit: 1.01, value, against: 'ste' }]
   })
 }
