@@ -1,27 +1,13 @@
 // The Lab in a real Chromium: a vector is dragged and the angles are read, fields are compared, simulations play
 // and repeat, pictures are saved. The page's content policy holds for its worker too.
 import { readFile } from 'node:fs/promises'
-import type { Browser, Locator, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Locator, Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
 import { accessibilityProblems } from '../support/accessibility'
-import { launchChromium, openPage, type WatchedPage } from '../support/chromium'
-import { startServe, type Served } from '../support/gyre-process'
+import { servedWindow } from '../support/served-window'
 import { go, patience, picture } from '../support/window'
 
-let browser: Browser
-let served: Served
-let watched: WatchedPage
-
-beforeAll(async () => {
-  browser = await launchChromium()
-  served = await startServe()
-  watched = await openPage(browser, served.address)
-})
-
-afterAll(async () => {
-  await served.close()
-  await browser.close()
-})
+const open = servedWindow()
 
 type Place = [x: number, y: number]
 const length = ([x, y]: Place): number => Math.hypot(x, y)
@@ -83,7 +69,7 @@ const rows = (page: Page, table: string): Locator => page.getByTestId(table).loc
 
 describe('the Lab', () => {
   it('opens from the rail, with every estimator that works on one vector', async () => {
-    const { page } = watched
+    const { page } = open.watched
     await go(page, 'Lab')
     await page.getByTestId('lab-handed').waitFor()
     expect(await page.getByRole('checkbox').count()).toBeGreaterThanOrEqual(6)
@@ -93,7 +79,7 @@ describe('the Lab', () => {
   })
 
   it('shows the angles of a vector that is dragged', async () => {
-    const { page } = watched
+    const { page } = open.watched
     const before = await placeOf(page, 'Encoder output e')
     const angleBefore = await numberIn(page, 'ste', 'angle')
     await drag(page, 'Encoder output e', [-60, -80])
@@ -108,7 +94,7 @@ describe('the Lab', () => {
   })
 
   it('moves it with the arrow keys just as well', async () => {
-    const { page } = watched
+    const { page } = open.watched
     const before = await placeOf(page, 'Code q')
     await handle(page, 'Code q').focus()
     await page.keyboard.press('ArrowUp')
@@ -120,7 +106,7 @@ describe('the Lab', () => {
   })
 
   it('compares gradient fields with the gradient without a quantizer', async () => {
-    const { page } = watched
+    const { page } = open.watched
     await page.getByRole('tab', { name: 'Gradient field' }).click()
     await expect.poll(() => rows(page, 'lab-field').count(), patience).toBe(4)
     // On x² + y² the rotation points where the function itself does; straight-through cannot.
@@ -135,7 +121,7 @@ describe('the Lab', () => {
   })
 
   it('plays Himmelblau’s function to the end, and shows step 33 again', async () => {
-    const { page } = watched
+    const { page } = open.watched
     await page.getByRole('tab', { name: 'Simulations' }).click()
     await expect.poll(() => rows(page, 'lab-now').count(), patience).toBe(2)
     await page.getByLabel('Speed').selectOption({ label: '60 steps/s' })
@@ -152,7 +138,7 @@ describe('the Lab', () => {
   })
 
   it('says over 20 seeds who is lower, also where that is straight-through', async () => {
-    const { page } = watched
+    const { page } = open.watched
     const mean = async (estimator: string): Promise<number> =>
       Number.parseFloat(
         await page
@@ -171,7 +157,7 @@ describe('the Lab', () => {
   })
 
   it('steps through the Voronoi regions and back', async () => {
-    const { page } = watched
+    const { page } = open.watched
     await page.getByLabel('Simulation', { exact: true }).selectOption({ label: 'Voronoi regions' })
     await expect.poll(() => page.getByTestId('lab-step').innerText(), patience).toBe('0 / 25')
     await page.getByRole('button', { name: 'One step' }).click()
@@ -181,7 +167,7 @@ describe('the Lab', () => {
   })
 
   it('saves its pictures as PNG and SVG', async () => {
-    const { page } = watched
+    const { page } = open.watched
     const png = await saved(page, 'Save Voronoi regions as PNG')
     expect(png.subarray(1, 4).toString('latin1')).toBe('PNG')
     const svg = (await saved(page, 'Save Voronoi regions as SVG')).toString('utf8')
@@ -192,6 +178,6 @@ describe('the Lab', () => {
   })
 
   it('does all this without an error in the page or its worker', () => {
-    expect(watched.problems).toEqual([])
+    expect(open.watched.problems).toEqual([])
   })
 })

@@ -2,36 +2,21 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { accessibilityProblems } from '../support/accessibility'
 import { makeBadFiles } from '../support/bad-files'
-import { launchChromium, openPage, type WatchedPage } from '../support/chromium'
-import { startServe, type Served } from '../support/gyre-process'
+import { servedWindow } from '../support/served-window'
 import { design, go, patience, picture, waitForStatus, waitForStep } from '../support/window'
 
 /** Enough to see curves move; more makes better pictures for the README. */
 const steps = Number(process.env.GYRE_E2E_STEPS ?? 30)
 const long = { timeout: 3_600_000, interval: 500 }
 
-let browser: Browser
-let served: Served
-let watched: WatchedPage
-
-beforeAll(async () => {
-  browser = await launchChromium()
-  served = await startServe()
-  watched = await openPage(browser, served.address)
-})
-
-afterAll(async () => {
-  await served.close()
-  await browser.close()
-})
+const open = servedWindow()
 
 describe('the sample images', () => {
   it('are there with their licence', async () => {
-    const { page } = watched
+    const { page } = open.watched
     await page.getByRole('button', { name: 'Use the sample' }).click()
     await expect.poll(() => page.locator('main').innerText(), patience).toMatch(/Apache|MIT/)
     expect(await page.locator('main').innerText()).toMatch(/3,786 images/)
@@ -40,7 +25,7 @@ describe('the sample images', () => {
   })
 
   it('train with the preset and finish', async () => {
-    const { page } = watched
+    const { page } = open.watched
     await page.getByRole('button', { name: 'Design a model' }).click()
     await design(page, { Steps: String(steps), 'Evaluate every': String(Math.ceil(steps / 20)) })
     await picture(page, 'sample-design')
@@ -54,7 +39,7 @@ describe('the sample images', () => {
   })
 
   it('show their codebook, light and dark, large and small', async () => {
-    const { page } = watched
+    const { page } = open.watched
     await page.getByRole('button', { name: 'Inspect' }).click()
     await page.getByTestId('codebook-summary').waitFor({ timeout: 240_000 })
     const cells = page.getByTestId('code-grid').getByRole('gridcell')
@@ -77,7 +62,7 @@ describe('the sample images', () => {
   })
 
   it('leave a run in the list', async () => {
-    const { page } = watched
+    const { page } = open.watched
     await go(page, 'Runs')
     await expect.poll(() => page.getByRole('row').count(), patience).toBe(2)
     expect(await page.locator('main').innerText()).toMatch(/finished/i)
@@ -88,7 +73,7 @@ describe('the sample images', () => {
   })
 
   it('are shown accessibly in every place, light and dark', async () => {
-    const { page } = watched
+    const { page } = open.watched
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme })
       for (const place of ['Data', 'Design', 'Train', 'Inspect', 'Export', 'Runs', 'Settings']) {
@@ -103,7 +88,7 @@ describe('the sample images', () => {
 
 describe('a folder of broken files', () => {
   it('is reported file by file, and nothing breaks', async () => {
-    const { page } = watched
+    const { page } = open.watched
     const folder = await mkdtemp(join(tmpdir(), 'gyre-e2e-bad-'))
     try {
       const images = join(folder, 'broken')
@@ -130,6 +115,6 @@ describe('a folder of broken files', () => {
   })
 
   it('without an error on the page or a request to another host', () => {
-    expect(watched.problems).toEqual([])
+    expect(open.watched.problems).toEqual([])
   })
 })

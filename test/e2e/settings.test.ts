@@ -1,32 +1,19 @@
 // The engines in the settings, in a real Chromium against `gyre serve`: what is there and why, a self-test that computes,
 // and a measurement that is cancelled and leaves nothing.
 import { readdir } from 'node:fs/promises'
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Locator } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
 import { accessibilityProblems } from '../support/accessibility'
-import { launchChromium, openPage, type WatchedPage } from '../support/chromium'
-import { startServe, type Served } from '../support/gyre-process'
+import { servedWindow } from '../support/served-window'
 import { go, patience, picture } from '../support/window'
 
-let browser: Browser
-let served: Served
-let watched: WatchedPage
+const open = servedWindow()
 
-beforeAll(async () => {
-  browser = await launchChromium()
-  served = await startServe()
-  watched = await openPage(browser, served.address)
-})
-afterAll(async () => {
-  await served.close()
-  await browser.close()
-})
-
-const wasm = (): ReturnType<WatchedPage['page']['locator']> => watched.page.locator('[data-engine="wasm"]')
+const wasm = (): Locator => open.watched.page.locator('[data-engine="wasm"]')
 
 describe('the engines', () => {
   it('are listed with what is used and why, also in the line at the bottom', async () => {
-    const { page } = watched
+    const { page } = open.watched
     await go(page, 'Settings')
     await page.getByText('New runs use this').waitFor()
     expect(await page.locator('[data-engine]').count()).toBe(4)
@@ -40,7 +27,7 @@ describe('the engines', () => {
   })
 
   it('follow the choice', async () => {
-    const { page } = watched
+    const { page } = open.watched
     await page.getByLabel('New runs use').selectOption('wasm')
     await expect.poll(() => wasm().innerText(), patience).toMatch(/New runs use this[^]*You chose it\./)
     await page.getByLabel('New runs use').selectOption('auto')
@@ -61,10 +48,10 @@ describe('the engines', () => {
     await wasm().getByRole('button', { name: 'Cancel' }).click()
     await expect.poll(() => wasm().getByRole('progressbar').count(), patience).toBe(0)
     expect(await wasm().getByText('Images/s').count()).toBe(0)
-    expect(await readdir(served.library)).not.toContain('benchmarks.json')
+    expect(await readdir(open.served.library)).not.toContain('benchmarks.json')
   })
 
   it('did all this without an error on the page or a request to another host', () => {
-    expect(watched.problems).toEqual([])
+    expect(open.watched.problems).toEqual([])
   })
 })

@@ -6,15 +6,9 @@ import {
   scalar,
   unregisterKernel,
   type GatherV2Attrs,
-  type Tensor,
   type TensorInfo,
 } from '@tensorflow/tfjs-core'
-
-interface OpBackend {
-  readonly binding: { TF_ATTR_INT: number; TF_ATTR_TYPE: number; TF_INT32: number }
-  getDTypeInteger(dtype: string): number
-  executeSingleOutput(op: string, attributes: object[], inputs: TensorInfo[]): Tensor
-}
+import type { OpBackend } from './op-backend'
 
 /** Replaces the kernel of the backend called `backendName`, once it is registered. */
 export function registerGather(backendName: string): void {

@@ -5,14 +5,10 @@ import {
   registerKernel,
   unregisterKernel,
   type KernelConfig,
-  type Tensor,
   type TensorInfo,
 } from '@tensorflow/tfjs-core'
 import { rotateBackKernel } from '#shared/quantize/rotation'
-
-interface OpBackend {
-  executeSingleOutput(op: string, attributes: object[], inputs: TensorInfo[]): Tensor
-}
+import type { OpBackend } from './op-backend'
 
 /** Gives the kernel to the backend called `backendName`. */
 export function registerRotateBack(backendName: string): void {

@@ -77,6 +77,11 @@ describe.skipIf(process.platform !== 'linux')('the package (made on Linux only)'
       expect(files.get(file)?.unpacked).toBe(true)
       await access(join(app, 'resources', 'app.asar.unpacked', file))
     }
+    // The engine is compiled from these on the user's machine.
+    const sources = (await readdir(join(root, 'resources', 'native'))).sort()
+    expect(sources).toContain('gyre_graph.cpp')
+    const packaged = await readdir(join(app, 'resources', 'app.asar.unpacked', 'resources', 'native'))
+    expect(packaged.sort()).toEqual(sources)
     const webGpu = [...files.keys()].filter((file) => file.startsWith('/node_modules/webgpu/dist/'))
     const own = `/node_modules/webgpu/dist/linux-${process.arch}/`
     expect(webGpu.some((file) => file.startsWith(own) && file.endsWith('.node'))).toBe(true)

@@ -37,7 +37,8 @@ describe.each(places)('in a %s', (place) => {
       const runFolder = await world.run(`run in a ${place}`, config)
       const running = status(trainer, 'running')
       const training = trainer.train({ runFolder, packed })
-      await running
+      // A training that fails says so, and is not waited for.
+      await Promise.race([running, training])
       const paused = status(trainer, 'paused')
       await trainer.pause()
       const step = await paused
