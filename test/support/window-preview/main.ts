@@ -11,7 +11,8 @@ import { connect } from '../../../src-renderer/api/client'
 import App from '../../../src-renderer/App.vue'
 import { makeRouter } from '../../../src-renderer/router'
 import { fakeBenchmark, olderEngine } from '../fake-engines'
-import { createFakeService, fakeConfig, fakeDataset, fakeRun, type FakeOptions } from '../fake-service'
+import { fakeConfig, fakeDataset, fakeRun } from '../fake-data'
+import { createFakeService, type FakeOptions } from '../fake-service'
 
 const query = new URLSearchParams(location.search)
 const state = query.get('state') ?? 'working'

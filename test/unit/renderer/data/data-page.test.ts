@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { GyreError } from '#shared/contract/errors'
 import { afterEach, describe, expect, it } from 'vitest'
-import { fakeDataset } from '../../../support/fake-service'
+import { fakeDataset } from '../../../support/fake-data'
 import { mountWindow, until, type MountedWindow } from '../../../support/mount-window'
 
 let app: MountedWindow | undefined

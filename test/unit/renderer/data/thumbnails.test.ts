@@ -5,7 +5,8 @@ import { effectScope, ref } from 'vue'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { connect } from '../../../../src-renderer/api/client'
 import { useThumbnails } from '../../../../src-renderer/composables/use-thumbnails'
-import { createFakeService, fakeDataset } from '../../../support/fake-service'
+import { fakeDataset } from '../../../support/fake-data'
+import { createFakeService } from '../../../support/fake-service'
 import { until } from '../../../support/mount-window'
 
 describe('useThumbnails', () => {

@@ -9,7 +9,7 @@ import {
   messageInWords,
   valueWord,
 } from '../../../../src-renderer/pages/design/words'
-import { fakeDataset, fakeRun } from '../../../support/fake-service'
+import { fakeDataset, fakeRun } from '../../../support/fake-data'
 import { mountWindow, until, type MountedWindow } from '../../../support/mount-window'
 
 let app: MountedWindow | undefined

@@ -6,7 +6,8 @@ import { contract } from '#shared/contract/index'
 import { createHub, memoryPair } from '#shared/rpc/index'
 import { connect } from '../../../../src-renderer/api/client'
 import { useInspectorStore } from '../../../../src-renderer/stores/inspector'
-import { createFakeService, fakeRun } from '../../../support/fake-service'
+import { fakeRun } from '../../../support/fake-data'
+import { createFakeService } from '../../../support/fake-service'
 import { mountWindow, until, type MountedWindow } from '../../../support/mount-window'
 
 let close: () => void

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { columns, findRuns, sortRuns } from '../../../../src-renderer/pages/runs/columns'
 import { sparklinePoints } from '../../../../src-renderer/pages/runs/sparkline'
-import { fakeRun } from '../../../support/fake-service'
+import { fakeRun } from '../../../support/fake-data'
 
 const best = (mse: number) =>
   ({ ...(fakeRun().best ?? { step: 0 }), mse }) as NonNullable<ReturnType<typeof fakeRun>['best']>

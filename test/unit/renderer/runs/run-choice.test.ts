@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { RunFile } from '#shared/contract/files'
 import { runLabel, runToInspect, runToWatch } from '../../../../src-renderer/stores/run-choice'
-import { fakeConfig, fakeRun } from '../../../support/fake-service'
+import { fakeConfig, fakeRun } from '../../../support/fake-data'
 
 const fresh = { step: 0, last: null, best: null } satisfies Partial<RunFile>
 const queued = fakeRun({ id: 'queued', status: 'created', ...fresh })

@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it } from 'vitest'
-import { fakeConfig, fakeRun } from '../../../support/fake-service'
+import { fakeConfig, fakeRun } from '../../../support/fake-data'
 import { mountWindow, until, type MountedWindow } from '../../../support/mount-window'
 
 let app: MountedWindow | undefined

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 // The Train page's Diagnostics: reached by one click, explained, readable without the pictures.
 import { afterEach, expect, it } from 'vitest'
-import { fakeConfig, fakeRun } from '../../../support/fake-service'
+import { fakeConfig, fakeRun } from '../../../support/fake-data'
 import { mountWindow, until, type MountedWindow } from '../../../support/mount-window'
 
 let app: MountedWindow | undefined

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 // A run for whose batches the memory was not enough: what is said, and the way to a design that fits.
 import { afterEach, expect, it } from 'vitest'
-import { fakeConfig, fakeRun } from '../../../support/fake-service'
+import { fakeConfig, fakeRun } from '../../../support/fake-data'
 import { mountWindow, until, type MountedWindow } from '../../../support/mount-window'
 
 let app: MountedWindow | undefined

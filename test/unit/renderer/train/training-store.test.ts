@@ -8,7 +8,8 @@ import { contract, type GyreContract } from '#shared/contract/index'
 import { createHub, memoryPair, type Hub } from '#shared/rpc/index'
 import { connect } from '../../../../src-renderer/api/client'
 import { useTrainingStore } from '../../../../src-renderer/stores/training'
-import { createFakeService, fakeRun } from '../../../support/fake-service'
+import { fakeRun } from '../../../support/fake-data'
+import { createFakeService } from '../../../support/fake-service'
 
 const train = (step: number, loss = step): TrainRecord => ({
   kind: 'train',
