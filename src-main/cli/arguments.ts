@@ -28,6 +28,9 @@ export function readCheckpoint(text: string): CheckpointRef {
   throw new InvalidArgumentError('Use last, best or a step.')
 }
 
+/** What `--engine` takes, for its help. */
+export const engineHelp = `one of ${engineWish.options.join(', ')}`
+
 export function readEngine(text: string): EngineWish {
   const parsed = engineWish.safeParse(text)
   if (!parsed.success) throw new InvalidArgumentError(`Use one of: ${engineWish.options.join(', ')}.`)

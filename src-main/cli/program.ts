@@ -1,6 +1,6 @@
 // The `gyre` command: its sub-commands, their help, and how they end. Each command lives in its own file under
 // `commands/` and registers itself here; everything they do goes through the service.
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { addBench } from './commands/bench'
 import { addDecode, addEncode, addExport } from './commands/codes'
 import { addEngine } from './commands/engine'
@@ -16,6 +16,8 @@ export interface Context {
   surroundings: Surroundings
   /** What the process ends with unless something is thrown. */
   exitCode: number
+  /** What the parser has said last on stderr. */
+  said: string
   /** Adds a sub-command that knows `--json`. */
   command(parent: Command, name: string, description: string): Command
 }
@@ -43,11 +45,12 @@ export function createProgram(
   // Sub-commands inherit both; errors are worded and printed in one place, by `run`.
   program.exitOverride().configureOutput({
     writeOut: (text) => streams.stdout.write(text),
-    writeErr: () => undefined,
+    writeErr: (text) => (context.said = text),
   })
   const context: Context = {
     surroundings,
     exitCode: exitCodes.done,
+    said: '',
     command: (parent, name, description) =>
       parent.command(name).description(description).option('--json', 'print one JSON object on stdout'),
   }
@@ -84,6 +87,11 @@ export async function run(
     await program.parseAsync([...argv], { from: 'user' })
     return context.exitCode
   } catch (thrown) {
+    // A command that needs one of its own, and was given none, answers with its help.
+    if (thrown instanceof CommanderError && thrown.code === 'commander.help') {
+      streams.stderr.write(context.said)
+      return exitCodes.usage
+    }
     const { exitCode, error } = endingOf(thrown)
     if (error) await surroundings.output.error(error)
     return error?.code === 'cancelled' ? exitCodes.interrupted : exitCode

@@ -2,8 +2,10 @@
 import { GyreError } from '#shared/contract/errors'
 
 const words: readonly RegExp[] = [
-  // TensorFlow's allocator (RESOURCE_EXHAUSTED is status 8), and C++'s.
-  /OOM when allocating|RESOURCE_EXHAUSTED|TF_Status: 8\b|std::bad_alloc/,
+  // TensorFlow's allocator (RESOURCE_EXHAUSTED is status 8, in tfjs-node's words and in those of our module), and C++'s.
+  /OOM when allocating|RESOURCE_EXHAUSTED|TF_Status: 8\b|^TensorFlow 8: |std::bad_alloc/,
+  // Our module, when it copies.
+  /There is no memory for a (?:feed|result)/,
   // oneDNN, which convolutions on the processor go through: it has no memory left to set one up.
   /could not (?:create|execute|initialize) a \w+/,
   // WebAssembly: an allocation that failed ends in C's abort, or gives an address beyond the end.

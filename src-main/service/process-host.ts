@@ -82,6 +82,10 @@ function startProcess(entry: string | URL): TrainerProcess {
     child.on('close', (code, signal) => resolve({ code, signal }))
     child.on('error', () => resolve({ code: 1, signal: null }))
   })
+  // Who hangs in native code does not notice that nobody is left.
+  const end = (): void => void child.kill('SIGKILL')
+  process.on('exit', end)
+  child.on('close', () => process.off('exit', end))
   return processTrainer({
     pid: child.pid ?? null,
     transport,

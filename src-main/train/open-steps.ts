@@ -35,13 +35,15 @@ export function openSteps(
   if (!graphs || execution === 'eager') {
     return { ...eagerSteps(model, optimizer), forward: eagerForward(model), notCompiled: null }
   }
-  const compiler = new Compiler(graphs, stepVariables(model, optimizer), execution === 'exact')
+  let compiler: Compiler | null = null
   try {
-    const steps = compiledSteps(compiler, model, optimizer, { bfloat16 })
-    const forward = compiledForward(compiler, model)
-    return { ...steps, forward, close: () => compiler.close(), notCompiled: null }
+    const session = new Compiler(graphs, stepVariables(model, optimizer), execution === 'exact')
+    compiler = session
+    const steps = compiledSteps(session, model, optimizer, { bfloat16 })
+    const forward = compiledForward(session, model)
+    return { ...steps, forward, close: () => session.close(), notCompiled: null }
   } catch (error) {
-    compiler.close()
+    compiler?.close()
     if (!(error instanceof CannotCompile) || bfloat16) throw error
     const reason = `Steps run one operation at a time, which is slower: they could not be compiled. ${error.message}`
     return { ...eagerSteps(model, optimizer), forward: eagerForward(model), notCompiled: reason }

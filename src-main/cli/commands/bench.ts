@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { z } from 'zod'
 import type { EngineWish } from '#shared/contract/common'
 import type { StepBench } from '#shared/contract/bench'
-import { readConfig, readEngine, wholeNumber, type ConfigArguments } from '../arguments'
+import { readConfig, engineHelp, readEngine, wholeNumber, type ConfigArguments } from '../arguments'
 import type { Context } from '../program'
 import type { stepBenchResult } from '../results'
 import { finish, withService } from '../session'
@@ -39,7 +39,7 @@ export function addBench(program: Command, context: Context): void {
     .option('--preset <name>', 'settings to measure with', 'quick-look')
     .option('--config <file>', 'settings as JSON, over the preset’s')
     .option('--set <key=value...>', 'single settings, over the file’s')
-    .option('--engine <engine>', 'auto, tensorflow-cpu or wasm', readEngine, 'auto')
+    .option('--engine <engine>', engineHelp, readEngine, 'auto')
     .option('--steps <n>', 'how many steps to time of each kind', wholeNumber(1, mostSteps), usualSteps)
     .action(async ({ engine: wish, steps, ...from }: StepOptions) => {
       const config = await readConfig(from)

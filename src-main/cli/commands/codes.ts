@@ -2,13 +2,12 @@
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { CheckpointRef, EngineWish } from '#shared/contract/common'
-import { readCheckpoint, readData, readEngine } from '../arguments'
+import { readCheckpoint, readData, engineHelp, readEngine } from '../arguments'
 import type { Context } from '../program'
 import type { DecodeResult, EncodeResult, ExportResult } from '../results'
 import { finish, sayDamage, withService } from '../session'
 
 const runHelp = 'a run folder’s path, or an id in the library'
-const engineHelp = 'auto, tensorflow-cpu or wasm'
 
 interface CodeOptions {
   checkpoint: CheckpointRef

@@ -28,8 +28,12 @@ export function addEngine(program: Command, context: Context): void {
   context.command(engine, 'list', 'Show every engine, and why it can or can’t run.').action(async () => {
     await withService(context.surroundings, async ({ service, output }) => {
       const all = await service.engines.list()
-      const line = ({ id, available, version, device, reason }: (typeof all)[number]): string =>
-        `${available ? '✓' : '✗'} ${id.padEnd(16)}${version.padEnd(10)}${device}\n  ${reason}`
+      const line = ({ id, available, version, device, reason, ...status }: (typeof all)[number]): string => {
+        const size = status.installed && status.diskBytes > 0 ? `${(status.diskBytes / 1e9).toFixed(1)} GB on disk` : ''
+        const badge = status.verifiedOnHardware ? '' : 'not verified on hardware'
+        const facts = [device, size, badge].filter(Boolean).join(', ')
+        return `${available ? '✓' : '✗'} ${id.padEnd(16)}${version.padEnd(10)}${facts}\n  ${reason}`
+      }
       await output.result(all, all.map(line))
     })
   })

@@ -10,6 +10,7 @@ import {
   readCheckpoint,
   readConfig,
   readData,
+  engineHelp,
   readEngine,
   wholeNumber,
   type ConfigArguments,
@@ -102,7 +103,7 @@ export function addTrain(program: Command, context: Context): void {
     .option('--set <key=value...>', 'single settings, over the file’s: --set steps=500 codebookSize=256')
     .option('--steps <n>', 'how many batches to train on', wholeNumber(1, maxSteps))
     .option('--seed <n>', 'start of all randomness', wholeNumber(0, maxSeed))
-    .option('--engine <engine>', 'auto, tensorflow-cpu or wasm', readEngine, 'auto')
+    .option('--engine <engine>', engineHelp, readEngine, 'auto')
     .option('--from <run>', 'start from the best weights of another run')
     .option('--out <folder>', 'the run’s folder, new or empty (by default in the library)')
     .option('--name <name>', 'a name for the run')
@@ -172,7 +173,7 @@ export function addEvaluate(program: Command, context: Context): void {
     .argument('<run>', 'a run folder’s path, or an id in the library')
     .option('--data <folder|dataset>', 'measure on all of these images instead')
     .option('--checkpoint <which>', 'best, last or a step', readCheckpoint, 'best')
-    .option('--engine <engine>', 'auto, tensorflow-cpu or wasm', readEngine, 'auto')
+    .option('--engine <engine>', engineHelp, readEngine, 'auto')
     .action(async (runText: string, options: EvaluateOptions) => {
       await withService(context.surroundings, async (session) => {
         const { store, operations } = session.service

@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import type { z } from 'zod'
 import type { EngineWish } from '#shared/contract/common'
 import { vectorKinds, type VectorKind, type VerifiedCase } from '#shared/contract/verify'
-import { readEngine } from '../arguments'
+import { engineHelp, readEngine } from '../arguments'
 import { exitCodes, wrongUsage } from '../errors'
 import type { Context } from '../program'
 import type { verifyResult } from '../results'
@@ -39,7 +39,7 @@ export function addVerify(program: Command, context: Context): void {
     .option('--estimators <file>', 'gradient estimators on given vectors')
     .option('--layer <file>', 'a whole quantizer over several training steps')
     .option('--quantizers <file>', 'single quantizers, and vectors at the edges')
-    .option('--engine <engine>', 'auto, tensorflow-cpu or wasm', readEngine, 'auto')
+    .option('--engine <engine>', engineHelp, readEngine, 'auto')
     .action(async (options: VerifyOptions) => {
       const { kind, file } = readChoice(options)
       if (!(await stat(file).catch(() => null))?.isFile()) throw wrongUsage(`There is no file “${file}”.`)

@@ -26,10 +26,14 @@ const passing: ReadonlySet<string> = new Set(['Reshape', 'BiasAdd', 'Identity'])
 
 const isFloat = (graph: Graph, ref: Ref): boolean => typeOf(graph, ref).dtype === dataTypes.float32
 
-/** Whether a value comes from a convolution or a softmax, through nothing but a bias and reshapes. */
+/**
+ * Whether a value comes from a convolution or a softmax, through nothing but a bias, reshapes and products of such. A product
+ * of weights is no such value: SimVQ's codes are one, and codes are searched in float32.
+ */
 function fromNetwork(graph: Graph, ref: Ref): boolean {
   const { op, inputs } = nodeAt(graph, ref.node)
-  if (op === 'Conv2D' || op === 'Softmax' || products.has(op)) return true
+  if (op === 'Conv2D' || op === 'Softmax') return true
+  if (products.has(op)) return inputs.every((input) => fromNetwork(graph, input))
   const [first] = inputs
   return passing.has(op) && first !== undefined && fromNetwork(graph, first)
 }
@@ -52,8 +56,8 @@ export function lowNodes(graph: Graph): Set<number> {
 }
 
 /**
- * Rewrites `graph` in place, and returns what refers to the same value in float32 as a reference did before. Inputs must
- * point backwards, as in a recording.
+ * Rewrites `graph` in place, and returns what refers to the same value in float32 as a reference did before. What is to be
+ * in bfloat16 must read what stands before it, as in a recording; what other passes have appended stays in float32.
  */
 export function toBfloat16(graph: Graph): (ref: Ref) => Ref {
   const low = lowNodes(graph)

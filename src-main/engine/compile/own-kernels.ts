@@ -1,5 +1,5 @@
 // What our native module computes itself in bfloat16 (`resources/native`), on processors with matrix tiles: the gradients of
-// filters and biases, which come in float32 and so are not rounded at all, and what is cheap between convolutions. Runs after
+// filters and biases, which come in float32 and so are not rounded to bfloat16, and what is cheap between convolutions. Runs after
 // every pass that knows TensorFlow's operations.
 import {
   consumersOf,

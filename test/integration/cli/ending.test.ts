@@ -55,6 +55,11 @@ describe('wrong usage', () => {
     const version = await gyre(library, '--version')
     expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
     expect(await gyre(library)).toMatchObject({ code: 2, stdout: '' })
+    for (const group of ['engine', 'bench']) {
+      const alone = await gyre(library, group)
+      expect(alone).toMatchObject({ code: 2, stdout: '' })
+      expect(alone.stderr).toMatch(/Usage: gyre (engine|bench)[^]*Commands:/)
+    }
   })
 })
 

@@ -131,3 +131,23 @@ it('attention multiplies in bfloat16 where both factors come from the network', 
   // Two products in each of the two middles.
   expect(forward).toHaveLength(4)
 })
+
+it.each([
+  ['simvq', { quantizer: 'simvq', codebookUpdate: 'gradient', estimator: 'ste' }],
+  [
+    'soft_convex',
+    { quantizer: 'soft_convex', codebookUpdate: 'gradient', estimator: 'ste', codebookInit: 'data' },
+  ],
+  ['ibq', { quantizer: 'ibq', codebookUpdate: 'gradient', estimator: 'ste' }],
+  ['gumbel', { estimator: 'gumbel', codebookUpdate: 'gradient' }],
+] satisfies [string, ConfigInput][])(
+  'codes that are computed are searched in float32, too: %s',
+  (_, input) => {
+    const step = recorded({ network: 'quick', ...input })
+    const low = lowNodes(step.graph)
+    const multiplied = nodesOf(step, 'MatMul', 'BatchMatMul', 'BatchMatMulV2')
+    expect(multiplied.length).toBeGreaterThan(1)
+    // This network has no attention: every product is one with codes.
+    for (const [index] of multiplied) expect(low.has(index)).toBe(false)
+  },
+)

@@ -12,6 +12,8 @@ test.each([
     'oneDNN',
     'Invalid TF_Status: 10\nMessage: Operation received an exception:Status: 1, message: could not create a primitive, in file tensorflow/core/kernels/mkl/mkl_conv_ops.cc:1',
   ],
+  ['TensorFlow, through our module', 'TensorFlow 8: failed to allocate memory'],
+  ['our module', 'There is no memory for a feed.'],
   ['WASM', 'memory access out of bounds'],
   ['WASM, where C++ asked', 'Aborted(). Build with -sASSERTIONS for more info.'],
   ['WASM’s allocator', 'Aborted(OOM). Build with -sASSERTIONS for more info.'],
