@@ -29,7 +29,8 @@ export function addEngine(program: Command, context: Context): void {
     await withService(context.surroundings, async ({ service, output }) => {
       const all = await service.engines.list()
       const line = ({ id, available, version, device, reason, ...status }: (typeof all)[number]): string => {
-        const size = status.installed && status.diskBytes > 0 ? `${(status.diskBytes / 1e9).toFixed(1)} GB on disk` : ''
+        const size =
+          status.installed && status.diskBytes > 0 ? `${(status.diskBytes / 1e9).toFixed(1)} GB on disk` : ''
         const badge = status.verifiedOnHardware ? '' : 'not verified on hardware'
         const facts = [device, size, badge].filter(Boolean).join(', ')
         return `${available ? '✓' : '✗'} ${id.padEnd(16)}${version.padEnd(10)}${facts}\n  ${reason}`
