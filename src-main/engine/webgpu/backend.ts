@@ -165,6 +165,9 @@ function strictBackend(Base: BackendClass, events: DawnEvents): BackendClass {
 
 let kernelsReady = false
 
+/** Dawn and the card, as long as this thread lives: once they are collected the driver is unloaded, with the device in use. */
+const inUse: unknown[] = []
+
 /** tfjs's version, without loading the backend. */
 export function webGpuVersion(): string {
   return (nodeRequire('@tensorflow/tfjs-backend-webgpu/package.json') as { version: string }).version
@@ -184,6 +187,7 @@ export async function prepareWebGpu(software?: boolean): Promise<{ device: strin
     throw new GyreError('engine-unavailable', softwareOnly(adapter.info))
   const requiredLimits = Object.fromEntries(limits.map((name) => [name, adapter.limits[name] ?? 0]))
   const device = await events.settled(() => adapter.requestDevice({ requiredLimits }))
+  inUse.push(gpu, adapter, device)
   // Required, not imported: this file is CommonJS and must share its tfjs-core with the import above.
   const { WebGPUBackend } = nodeRequire('@tensorflow/tfjs-backend-webgpu') as BackendModule
   if (!kernelsReady) registerWebGpuKernels(webGpuBackendName)

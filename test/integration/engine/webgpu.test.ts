@@ -155,4 +155,30 @@ describe('bundled for plain Node', () => {
     expect(stdout.trim().split('\n')).toEqual(['main true', 'worker true', 'worker ended with 0 true'])
     expect(stderr).toBe('')
   })
+
+  test('goes on when everything that nobody holds is collected', async () => {
+    const program = join(folder, 'collected.mjs')
+    await writeFile(
+      program,
+      `import { setFlagsFromString } from 'node:v8'
+       import { runInNewContext } from 'node:vm'
+       import { setImmediate as turn } from 'node:timers/promises'
+       import { loadEngine } from './engine.mjs'
+       setFlagsFromString('--expose-gc')
+       const collect = runInNewContext('gc')
+       const { tf, close } = await loadEngine('webgpu')
+       let x = tf.zeros([64, 64])
+       for (let round = 0; round < 20; round++) {
+         collect()
+         await turn()
+         x = tf.add(x, 1)
+         if (x.dataSync()[0] !== round + 1) throw new Error('Wrong in round ' + round)
+       }
+       console.log('counted to', x.dataSync()[7])
+       close()`,
+    )
+    const env = { ...process.env, GYRE_SOFTWARE_GPU: '1' }
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program], { env })
+    expect([stdout.trim(), stderr]).toEqual(['counted to 20', ''])
+  })
 })
