@@ -1,10 +1,12 @@
 // Loads a compiled binding in a process of its own and multiplies two small matrices with it, so that a library
-// that crashes takes nothing with it. Electron may forbid itself to run as Node: there a worker thread does it.
+// that crashes takes nothing with it; our own module is loaded there too. Electron may forbid itself to run as Node: there
+// a worker thread does it, without our module: its operations would stay registered when the thread has taken it away.
 import { execFile } from 'node:child_process'
 import { Worker } from 'node:worker_threads'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 import { GyreError } from '#shared/contract/errors'
+import { graphFileName } from './binding-source'
 
 const run = promisify(execFile)
 
@@ -18,7 +20,10 @@ const [out] = b.executeOp('MatMul', [attr('transpose_a', false), attr('transpose
 const answer = JSON.stringify({ version: b.TF_Version, product: [...b.tensorDataSync(out.id)] })
 const { parentPort } = require('node:worker_threads')
 if (parentPort) parentPort.postMessage(answer)
-else process.stdout.write(answer)
+else {
+  require(require('node:path').join(process.argv.at(-1), '..', ${JSON.stringify(graphFileName)})).hasTiles()
+  process.stdout.write(answer)
+}
 `
 
 const answerSchema = z.object({ version: z.string(), product: z.array(z.number()) })
