@@ -90,11 +90,6 @@ WIDE void BiasGradient(const Half* g, int64_t rows, int64_t columns, float* out)
     }
 }
 
-// Calls work(first, count) for parts of `size`.
-void InParts(int64_t size, int64_t part, const std::function<void(int64_t, int64_t)>& work) {
-  ForEach(Blocks(size, part), [&](int64_t i) { work(i * part, std::min(part, size - i * part)); });
-}
-
 template <Op kOp>
 void ComputeEach(void*, TF_OpKernelContext* context, Status& status) {
   const bool two = kOp != Op::kRelu;

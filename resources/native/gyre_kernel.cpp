@@ -149,6 +149,10 @@ void ForEach(int64_t count, const std::function<void(int64_t)>& work) {
   helpers.Run(loop);
 }
 
+void InParts(int64_t size, int64_t part, const std::function<void(int64_t, int64_t)>& work) {
+  ForEach(Blocks(size, part), [&](int64_t i) { work(i * part, std::min(part, size - i * part)); });
+}
+
 bool HasTiles() {
 #ifdef GYRE_TILES
   static const bool has = [] {

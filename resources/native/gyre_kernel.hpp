@@ -87,6 +87,9 @@ std::string Register(const std::vector<Kernel>& kernels);
 // Calls work(0) … work(count − 1) on all processors, and returns when all are done. `count` of 1 stays in this thread.
 void ForEach(int64_t count, const std::function<void(int64_t)>& work);
 
+// Calls work(first, count) for parts of `size`, on all processors.
+void InParts(int64_t size, int64_t part, const std::function<void(int64_t, int64_t)>& work);
+
 // Whether this processor and this system have what GYRE_TILES stands for.
 bool HasTiles();
 

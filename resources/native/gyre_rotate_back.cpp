@@ -4,7 +4,6 @@
 //
 //   GyreRotateBack(e, q, g, gamma) → γ[g − 2r(rᵀg) + 2ê(q̂ᵀg)], r = (ê+q̂)/‖ê+q̂‖
 //   e, q, g, result [N, D]; gamma [N, 1], or [0, 1] for λ = ‖q‖/‖e‖. All float32.
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -85,8 +84,8 @@ void Compute(void*, TF_OpKernelContext* context, Status& status) {
   const Tensor result = Tensor::Output(context, TF_FLOAT, shape, status);
   if (!status.ok()) return;
   constexpr int64_t kRows = 512;
-  ForEach(Blocks(shape[0], kRows), [&](int64_t part) {
-    for (int64_t n = part * kRows; n < std::min((part + 1) * kRows, shape[0]); n++) {
+  InParts(shape[0], kRows, [&](int64_t first, int64_t count) {
+    for (int64_t n = first; n < first + count; n++) {
       const int64_t at = n * shape[1];
       RotateRow(e.as<float>() + at, q.as<float>() + at, g.as<float>() + at,
                 gamma.size() > 0 ? gamma.as<float>() + n : nullptr, result.as<float>() + at, shape[1]);

@@ -1,6 +1,6 @@
 // Small graphs in bfloat16 for tests of single operations, and the numbers that they are given.
 import fc from 'fast-check'
-import type { TestContext } from 'vitest'
+import { afterAll, beforeAll, type TestContext } from 'vitest'
 import {
   append,
   dataTypes,
@@ -11,7 +11,7 @@ import {
   type Ref,
 } from '#main/engine/compile/graph'
 import { GraphSession } from '#main/engine/compile/session'
-import type { NativeGraph } from '#main/engine/index'
+import { loadEngine, type Engine, type NativeGraph } from '#main/engine/index'
 
 const { float32, bfloat16, int32 } = dataTypes
 export type Shape = readonly number[]
@@ -58,13 +58,19 @@ export const biasAttributes: Record<string, Attribute> = {
   data_format: { kind: 'string', value: 'NHWC' },
 }
 
-/** Runs what `build` makes, after `passes`; says which operations ran and what came out in float32. */
-export function run(
+interface Ran {
+  values: Float32Array
+  /** Every operation of the graph. */
+  ops: string[]
+}
+
+/** Runs what `build` makes, after `passes`; what comes out is in float32. */
+function run(
   native: NativeGraph,
   build: (builder: GraphBuilder) => Ref,
   inputs: ReadonlyMap<string, Float32Array>,
-  ...passes: ((graph: Graph) => void)[]
-): { values: Float32Array; ops: string[] } {
+  passes: ((graph: Graph) => void)[],
+): Ran {
   const builder = new GraphBuilder()
   const { graph, feeds } = builder
   const result = builder.cast(build(builder), float32)
@@ -122,10 +128,32 @@ export const attributesOf = ({ stride, padding }: Convolution): Record<string, A
   dilations: { kind: 'ints', value: [1, 1, 1, 1] },
 })
 
-/** Where the module has no operations of its own, there is nothing to compare. */
-export function needsTiles(context: TestContext, native: NativeGraph): void {
-  context.skip(
-    !native.hasTiles(),
-    'This processor has no matrix tiles (AMX): TensorFlow’s own operations are used.',
-  )
+/** TensorFlow, loaded before the first test of a file and closed after the last, for running such graphs. */
+export function graphRunner(): {
+  run: (
+    build: (builder: GraphBuilder) => Ref,
+    inputs: ReadonlyMap<string, Float32Array>,
+    ...passes: ((graph: Graph) => void)[]
+  ) => Ran
+  needsTiles: (context: TestContext) => void
+} {
+  let engine: Engine
+  const native = (): NativeGraph => {
+    if (!engine.graphs) throw new Error('This engine runs no graphs.')
+    return engine.graphs
+  }
+  beforeAll(async () => {
+    engine = await loadEngine('tensorflow-cpu')
+  })
+  afterAll(() => engine.close())
+  return {
+    run: (build, inputs, ...passes) => run(native(), build, inputs, passes),
+    /** Where the module has no operations of its own, there is nothing to compare. */
+    needsTiles: (context: TestContext): void => {
+      context.skip(
+        !native().hasTiles(),
+        'This processor has no matrix tiles (AMX): TensorFlow’s own operations are used.',
+      )
+    },
+  }
 }

@@ -1,31 +1,22 @@
 // Our fused convolutions against TensorFlow's single operations: the same numbers, and what is not a number is not lost.
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { fuseActivations } from '#main/engine/compile/activations'
 import { dataTypes, typeAttribute, type Graph, type Ref } from '#main/engine/compile/graph'
-import { loadEngine, type Engine, type NativeGraph } from '#main/engine/index'
 import {
   attributesOf,
   biasAttributes,
-  needsTiles,
+  graphRunner,
   numbers,
   outputOf,
   plain,
-  run,
   sizeOf,
   type Convolution,
   type GraphBuilder,
   type Shape,
 } from '../../support/bfloat16-graph'
 
-let engine: Engine
-let native: NativeGraph
-beforeAll(async () => {
-  engine = await loadEngine('tensorflow-cpu')
-  if (!engine.graphs) throw new Error('This engine runs no graphs.')
-  native = engine.graphs
-})
-afterAll(() => engine.close())
+const runner = graphRunner()
 
 const { float32, bfloat16 } = dataTypes
 
@@ -61,7 +52,7 @@ describe('a convolution with its bias and ReLU', () => {
   ) => {
     const [x, w, bias] = all
     const inputs = new Map(Object.entries({ x, w, bias })) as Map<string, Float32Array>
-    return run(native, build(activated, dtype), inputs, ...passes)
+    return runner.run(build(activated, dtype), inputs, ...passes)
   }
 
   it.for([
@@ -69,7 +60,7 @@ describe('a convolution with its bias and ReLU', () => {
     ['bfloat16', bfloat16, true],
     ['bfloat16, no ReLU', bfloat16, false],
   ] as const)('is one operation with the same numbers: %s', ([, dtype, activated], context) => {
-    if (dtype === bfloat16) needsTiles(context, native)
+    if (dtype === bfloat16) runner.needsTiles(context)
     fc.assert(
       // Whole numbers this small are exact in bfloat16, whatever the order of the sums.
       fc.property(given, (all) => {
@@ -85,7 +76,7 @@ describe('a convolution with its bias and ReLU', () => {
     ['float32', float32],
     ['bfloat16', bfloat16],
   ] as const)('lets what is not a number through: %s', ([, dtype], context) => {
-    if (dtype === bfloat16) needsTiles(context, native)
+    if (dtype === bfloat16) runner.needsTiles(context)
     const [x, w, bias] = [convolution.image, convolution.kernel, [20]].map((shape) =>
       new Float32Array(sizeOf(shape)).fill(1),
     ) as [Float32Array, Float32Array, Float32Array]

@@ -1,21 +1,19 @@
 // Our native module's operations in bfloat16 against TensorFlow's own: the same bits where both round once, and closer to the
 // exact sums where TensorFlow rounds a gradient to bfloat16.
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { dataTypes, nodeAt, typeAttribute, type Ref } from '#main/engine/compile/graph'
 import { useOwnKernels } from '#main/engine/compile/own-kernels'
-import { loadEngine, type Engine, type NativeGraph } from '#main/engine/index'
 import {
   GraphBuilder,
   attributesOf,
   biasAttributes,
   finite,
-  needsTiles,
+  graphRunner,
   numbers,
   outputOf,
   plain,
   reshape,
-  run,
   sizeOf,
   value,
   windows,
@@ -23,14 +21,7 @@ import {
   type Shape,
 } from '../../support/bfloat16-graph'
 
-let engine: Engine
-let native: NativeGraph
-beforeAll(async () => {
-  engine = await loadEngine('tensorflow-cpu')
-  if (!engine.graphs) throw new Error('This engine runs no graphs.')
-  native = engine.graphs
-})
-afterAll(() => engine.close())
+const runner = graphRunner()
 
 const { bfloat16 } = dataTypes
 
@@ -44,9 +35,9 @@ function rounded(x: number): number {
 }
 
 it('are there on a processor with matrix tiles', (context) => {
-  needsTiles(context, native)
+  runner.needsTiles(context)
   const make = (b: GraphBuilder): Ref => b.node('Relu', [b.input('x', [2, 3])], [2, 3])
-  expect(run(native, make, new Map([['x', new Float32Array(6)]]), useOwnKernels).ops).toContain('GyreRelu')
+  expect(runner.run(make, new Map([['x', new Float32Array(6)]]), useOwnKernels).ops).toContain('GyreRelu')
 })
 
 describe('what is cheap between convolutions has TensorFlow’s bits', () => {
@@ -61,7 +52,7 @@ describe('what is cheap between convolutions has TensorFlow’s bits', () => {
     ],
   ]
   it.for(cases)('%s', ([op, build], context) => {
-    needsTiles(context, native)
+    runner.needsTiles(context)
     const given = shapes.chain((shape) =>
       fc.tuple(
         fc.constant(shape),
@@ -78,8 +69,8 @@ describe('what is cheap between convolutions has TensorFlow’s bits', () => {
           ['y', y],
           ['bias', bias],
         ])
-        const theirs = run(native, (b) => build(b, shape), inputs)
-        const ours = run(native, (b) => build(b, shape), inputs, useOwnKernels)
+        const theirs = runner.run((b) => build(b, shape), inputs)
+        const ours = runner.run((b) => build(b, shape), inputs, useOwnKernels)
         expect(ours.ops.some((name) => name.startsWith('Gyre'))).toBe(true)
         expect(plain(ours.values)).toEqual(plain(theirs.values))
       }),
@@ -135,7 +126,7 @@ function filterGradient(convolution: Convolution, x: Float32Array, g: Float32Arr
 
 describe('gradients come in float32', () => {
   it('of a filter', (context) => {
-    needsTiles(context, native)
+    runner.needsTiles(context)
     const given = convolutions.chain((convolution) =>
       fc.tuple(
         fc.constant(convolution),
@@ -149,8 +140,7 @@ describe('gradients come in float32', () => {
           ['x', x],
           ['g', g],
         ])
-        const { values, ops } = run(
-          native,
+        const { values, ops } = runner.run(
           (b) => {
             const [image, back] = [b.input('x', convolution.image), b.input('g', outputOf(convolution))]
             const refs = [image, b.sizes(convolution.kernel), back]
@@ -175,15 +165,14 @@ describe('gradients come in float32', () => {
   })
 
   it('of a bias', (context) => {
-    needsTiles(context, native)
+    runner.needsTiles(context)
     const given = shapes.chain((shape) =>
       fc.tuple(fc.constant([shape[0] * 300, shape[1]] as const), numbers(shape[0] * 300 * shape[1], finite)),
     )
     fc.assert(
       fc.property(given, ([shape, g]) => {
         const [, columns] = shape
-        const { values, ops } = run(
-          native,
+        const { values, ops } = runner.run(
           (b) => b.node('BiasAddGrad', [b.input('g', shape)], [columns], biasAttributes),
           new Map([['g', g]]),
           useOwnKernels,
