@@ -92,7 +92,8 @@ describe('the quick decoder', () => {
       }),
       { numRuns: 400 },
     )
-    expect(taken).toBeGreaterThan(100)
+    // A quarter on average, drawn by chance: far enough below that chance alone never fails it.
+    expect(taken).toBeGreaterThan(40)
   })
 
   it('mixes every value and every opacity with the background as the library does', async () => {
