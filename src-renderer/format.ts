@@ -11,6 +11,12 @@ export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`
 }
 
+/** What a perplexity says: `as if 12 codes were used equally`. */
+export function equalCodes(perplexity: number): string {
+  const codes = Math.round(perplexity)
+  return codes === 1 ? 'as if one code did all the work' : `as if ${count(codes)} codes were used equally`
+}
+
 /** `1.3 GB`; powers of 1,000, as file managers show them. */
 export function bytes(sizeBytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']

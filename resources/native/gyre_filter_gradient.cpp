@@ -290,7 +290,7 @@ std::vector<gyre::Kernel> FilterGradientKernels() {
            {"x: bfloat16", "g: bfloat16"},
            "gradient: float",
            &Reporting<&ComputeFilterGradient>,
-           false,
+           &TF_ShapeInferenceContextSetUnknownShape,
            {"kernel: list(int)", "strides: list(int)", "padding: list(int)"},
            &CreateFilterGradient,
            [](void* state) { delete static_cast<Attributes*>(state); }}};

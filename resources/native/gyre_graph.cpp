@@ -8,7 +8,7 @@
 //   prepare(session, feeds, fetches, targets) → call   feeds: [name, dtype, shape]; fetches, targets: names
 //   run(session, call, inputs)        → outputs   inputs: one typed array a feed; outputs: [dtype, shape, ArrayBuffer]
 //   close(session)
-//   hasTiles()                        → whether the operations in bfloat16 can be used on this processor
+//   operations()                      → names of the module's own operations that this processor can run
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -21,6 +21,7 @@
 #include "gyre_kernel.hpp"
 
 std::vector<gyre::Kernel> RotateBackKernels();
+std::vector<gyre::Kernel> WinogradKernels();
 std::vector<gyre::Kernel> FilterGradientKernels();
 std::vector<gyre::Kernel> Bfloat16Kernels();
 
@@ -335,10 +336,16 @@ napi_value Run(napi_env env, napi_callback_info info) {
   return result;
 }
 
-napi_value Tiles(napi_env env, napi_callback_info) {
-  napi_value has;
-  CheckNode(napi_get_boolean(env, gyre::HasTiles(), &has), "boolean");
-  return has;
+std::vector<std::string> own_operations;  // filled before anybody can ask
+
+napi_value Operations(napi_env env, napi_callback_info) {
+  napi_value names, name;
+  CheckNode(napi_create_array_with_length(env, own_operations.size(), &names), "array");
+  for (size_t i = 0; i < own_operations.size(); i++) {
+    CheckNode(napi_create_string_utf8(env, own_operations[i].c_str(), NAPI_AUTO_LENGTH, &name), "string");
+    CheckNode(napi_set_element(env, names, static_cast<uint32_t>(i), name), "name");
+  }
+  return names;
 }
 
 napi_value Close(napi_env env, napi_callback_info info) {
@@ -375,9 +382,13 @@ NAPI_MODULE_INIT() {
   static std::once_flag once;
   static std::string failure;
   std::call_once(once, [] {
-    failure = gyre::Register(RotateBackKernels());
-    for (const auto& kernels : {FilterGradientKernels(), Bfloat16Kernels()})
-      if (failure.empty() && gyre::HasTiles()) failure = gyre::Register(kernels);
+    std::vector<std::vector<gyre::Kernel>> all = {RotateBackKernels()};
+    if (gyre::HasWide()) all.push_back(WinogradKernels());
+    if (gyre::HasTiles()) all.insert(all.end(), {FilterGradientKernels(), Bfloat16Kernels()});
+    for (const auto& kernels : all) {
+      if (failure.empty()) failure = gyre::Register(kernels);
+      for (const auto& kernel : kernels) own_operations.push_back(kernel.name);
+    }
   });
   if (!failure.empty()) napi_throw_error(env, nullptr, failure.c_str());
   Export<Open>(env, exports, "open");
@@ -386,6 +397,6 @@ NAPI_MODULE_INIT() {
   Export<Prepare>(env, exports, "prepare");
   Export<Run>(env, exports, "run");
   Export<Close>(env, exports, "close");
-  Export<Tiles>(env, exports, "hasTiles");
+  Export<Operations>(env, exports, "operations");
   return exports;
 }

@@ -11,6 +11,9 @@
 #ifdef __linux__
 #include <sched.h>
 #endif
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
 #ifdef GYRE_TILES
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -52,16 +55,12 @@ Shape Tensor::shape() const {
   return sizes;
 }
 
-namespace {
-
 void KeepShape(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeHandle* shape = TF_NewShapeHandle();
   TF_ShapeInferenceContextGetInput(context, 0, shape, status);
   if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSetOutput(context, 0, shape, status);
   TF_DeleteShapeHandle(shape);
 }
-
-}  // namespace
 
 std::string Register(const std::vector<Kernel>& kernels) {
   Status status;
@@ -70,8 +69,7 @@ std::string Register(const std::vector<Kernel>& kernels) {
     for (const char* input : kernel.inputs) TF_OpDefinitionBuilderAddInput(op, input);
     for (const char* attribute : kernel.attributes) TF_OpDefinitionBuilderAddAttr(op, attribute);
     TF_OpDefinitionBuilderAddOutput(op, kernel.output);
-    TF_OpDefinitionBuilderSetShapeInferenceFunction(
-        op, kernel.keeps_shape ? &KeepShape : &TF_ShapeInferenceContextSetUnknownShape);
+    TF_OpDefinitionBuilderSetShapeInferenceFunction(op, kernel.shape);
     TF_RegisterOpDefinition(op, status.get());
     if (!status.ok()) return TF_Message(status.get());
     TF_RegisterKernelBuilder(kernel.name,
@@ -92,6 +90,14 @@ struct Loop {
   int64_t done = 0;
 };
 
+int CountProcessors() {
+#ifdef __linux__
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return CPU_COUNT(&allowed);
+#endif
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
 // Threads that wait for loops, as many as there are further processors. Never ended: a loop may run until the process does.
 class Helpers {
  public:
@@ -108,14 +114,6 @@ class Helpers {
   }
 
  private:
-  static int Processors() {
-#ifdef __linux__
-    cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return CPU_COUNT(&allowed);
-#endif
-    return static_cast<int>(std::thread::hardware_concurrency());
-  }
-
   // Works on one round of a loop; the lock is held before and after.
   void Take(Loop& loop, std::unique_lock<std::mutex>& lock) {
     const int64_t i = loop.next++;
@@ -127,6 +125,10 @@ class Helpers {
   }
 
   void Help() {
+#ifdef __SSE2__
+    // As in TensorFlow's threads, numbers that are too small to be normal are zero: it must not matter who computes.
+    _mm_setcsr(_mm_getcsr() | 0x8040);
+#endif
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
       more_.wait(lock, [&] { return !loops_.empty(); });
@@ -141,6 +143,11 @@ class Helpers {
 
 }  // namespace
 
+int Processors() {
+  static const int count = CountProcessors();
+  return count;
+}
+
 void ForEach(int64_t count, const std::function<void(int64_t)>& work) {
   static Helpers& helpers = *new Helpers;
   if (count == 1) return work(0);
@@ -151,6 +158,14 @@ void ForEach(int64_t count, const std::function<void(int64_t)>& work) {
 
 void InParts(int64_t size, int64_t part, const std::function<void(int64_t, int64_t)>& work) {
   ForEach(Blocks(size, part), [&](int64_t i) { work(i * part, std::min(part, size - i * part)); });
+}
+
+bool HasWide() {
+#ifdef GYRE_WIDE
+  return __builtin_cpu_supports("avx512f");
+#else
+  return false;
+#endif
 }
 
 bool HasTiles() {

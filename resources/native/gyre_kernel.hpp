@@ -19,6 +19,11 @@
 #endif
 #endif
 
+// Vectors of 512 bits.
+#if defined(__x86_64__) && (defined(__linux__) || defined(__APPLE__))
+#define GYRE_WIDE
+#endif
+
 namespace gyre {
 
 typedef uint16_t Half;  // the bits of a bfloat16
@@ -66,12 +71,15 @@ struct Kernel {
   std::vector<const char*> inputs;
   const char* output;
   void (*compute)(void* state, TF_OpKernelContext* context);
-  // The result has the first input's shape; a recording must know it.
-  bool keeps_shape = false;
+  // A recording must know the results' shapes, and TensorFlow's optimiser asks for them.
+  void (*shape)(TF_ShapeInferenceContext*, TF_Status*) = &TF_ShapeInferenceContextSetUnknownShape;
   std::vector<const char*> attributes = {};
   void* (*create)(TF_OpKernelConstruction*) = [](TF_OpKernelConstruction*) -> void* { return nullptr; };
   void (*destroy)(void*) = [](void*) {};
 };
+
+// The result has the first input's shape.
+void KeepShape(TF_ShapeInferenceContext* context, TF_Status* status);
 
 // A kernel that fails by its status.
 template <void (*Compute)(void* state, TF_OpKernelContext* context, Status& status)>
@@ -90,8 +98,12 @@ void ForEach(int64_t count, const std::function<void(int64_t)>& work);
 // Calls work(first, count) for parts of `size`, on all processors.
 void InParts(int64_t size, int64_t part, const std::function<void(int64_t, int64_t)>& work);
 
-// Whether this processor and this system have what GYRE_TILES stands for.
+// How many processors ForEach uses.
+int Processors();
+
+// Whether this processor and this system have what GYRE_TILES and GYRE_WIDE stand for.
 bool HasTiles();
+bool HasWide();
 
 inline int64_t Blocks(int64_t size, int64_t block) { return (size + block - 1) / block; }
 

@@ -100,5 +100,5 @@ std::vector<gyre::Kernel> RotateBackKernels() {
            {"e: float", "q: float", "g: float", "gamma: float"},
            "rotated: float",
            &Reporting<&Compute>,
-           true}};
+           &KeepShape}};
 }

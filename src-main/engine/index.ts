@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import type { EngineCheck } from '#shared/contract/common'
 import { GyreError } from '#shared/contract/errors'
+import { engineNames } from '#shared/engine-names'
 import { chooseEngine, engineStatus } from './choose'
 import { registerGradients } from './gradients'
 import { examine } from './self-test'
@@ -27,14 +28,6 @@ export { explainMemory, withMemoryWords } from './out-of-memory'
 export { bfloat16Refusal } from './precision'
 export { engineStorage, removeOlderEngine } from './tensorflow/older'
 export type { Engine, EngineId, EngineOptions, EngineStatus, InstallOptions } from './types'
-
-/** Every engine's name for people. */
-export const engineNames: Readonly<Record<EngineId, string>> = {
-  'tensorflow-cuda': 'TensorFlow (NVIDIA GPU)',
-  webgpu: 'WebGPU',
-  'tensorflow-cpu': 'TensorFlow (CPU)',
-  wasm: 'WebAssembly (CPU)',
-}
 
 type Started = Pick<Engine, 'device' | 'version' | 'graphs' | 'close'>
 

@@ -2,12 +2,10 @@
 import type * as TensorFlowCore from '@tensorflow/tfjs-core'
 import type { EngineStatus } from '#shared/contract/engines'
 import type { NativeGraph } from './compile/session'
-import type { engineIds } from '#shared/contract/common'
+import type { EngineId } from '#shared/contract/common'
 import type { NvidiaDriver } from './tensorflow/nvidia-driver'
 
-export type EngineId = (typeof engineIds)[number]
-
-export type { EngineStatus }
+export type { EngineId, EngineStatus }
 
 export interface Engine {
   id: EngineId

@@ -8,10 +8,10 @@ import { GyreError } from '#shared/contract/errors'
 import type { EngineUsed } from '#shared/contract/files'
 import { trainerContract } from '#shared/contract/trainer'
 import type { VectorKind, Verification, VerifiedCase } from '#shared/contract/verify'
+import { engineNames } from '#shared/engine-names'
 import { createClient } from '#shared/rpc/index'
 import {
   chooseEngine,
-  engineNames,
   engineStatus,
   engineStorage,
   installEngine,

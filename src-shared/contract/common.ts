@@ -15,6 +15,7 @@ export type CheckpointRef = z.infer<typeof checkpointRef>
 /** Every engine, best first: the order in which `auto` looks for one that runs here. */
 export const engineIds = ['tensorflow-cuda', 'webgpu', 'tensorflow-cpu', 'wasm'] as const
 export const engineId = z.enum(engineIds)
+export type EngineId = z.infer<typeof engineId>
 export const engineWish = z.enum(['auto', ...engineIds])
 export type EngineWish = z.infer<typeof engineWish>
 

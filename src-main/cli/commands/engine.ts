@@ -2,13 +2,11 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { z } from 'zod'
-import { engineId } from '#shared/contract/common'
+import { engineId, type EngineId } from '#shared/contract/common'
 import { exitCodes, wrongUsage } from '../errors'
 import type { Context } from '../program'
 import type { engineTestResult } from '../results'
 import { finish, withService } from '../session'
-
-type EngineId = z.output<typeof engineId>
 
 function readEngineId(text: string): EngineId {
   const parsed = engineId.safeParse(text)
@@ -49,11 +47,16 @@ export function addEngine(program: Command, context: Context): void {
     .action(async (text: string, options: { cuda?: boolean; wheels?: string; index?: string }) => {
       const id = options.cuda ? cudaVariant(readEngineId(text)) : readEngineId(text)
       const wheelFolder = options.wheels === undefined ? undefined : resolve(options.wheels)
-      await withService(context.surroundings, async (session) => {
+      context.exitCode = await withService(context.surroundings, async (session) => {
         const source = { wheelFolder, indexUrl: options.index }
         const status = await finish(session, session.service.engines.install(id, source))
-        const ready = status.available ? 'is ready' : 'is set up'
+        const ready = status.available
+          ? 'is ready'
+          : status.removable
+            ? 'is set up, but does not run here'
+            : 'is a part of Gyre, but does not run here'
         await session.output.result(status, [`${status.id} ${status.version} ${ready}. ${status.reason}`])
+        return status.available ? exitCodes.done : exitCodes.failed
       })
     })
 

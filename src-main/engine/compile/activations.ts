@@ -1,5 +1,5 @@
 // A convolution, its bias and its ReLU as one operation: the result is written once instead of three times. For the
-// processor only. Runs late: no other pass knows what it makes.
+// processor only. Runs late: of the other passes only `useWinograd` knows what it makes.
 import {
   consumersOf,
   dataTypes,
@@ -52,8 +52,6 @@ function fuseUpTo(graph: Graph, last: 'Relu' | 'BiasAdd'): void {
     const convolution = onlyRead(graph, consumers, product, 'Conv2D')
     if (!convolution || !product || !bias) continue
     const { dtype } = typeOf(graph, product)
-    // A sum in float32 is what TensorFlow fuses itself.
-    if (last === 'BiasAdd' && dtype === dataTypes.float32) continue
     const { op, attributes } = operation(dtype)
     node.op = op
     node.inputs = [...convolution.inputs, bias]
@@ -68,7 +66,7 @@ function fuseUpTo(graph: Graph, last: 'Relu' | 'BiasAdd'): void {
   }
 }
 
-/** relu(conv(x, w) + b), and in bfloat16 also conv(x, w) + b. Changes `graph` in place; indices of nodes stay what they were. */
+/** relu(conv(x, w) + b) and conv(x, w) + b. Changes `graph` in place; indices of nodes stay what they were. */
 export function fuseActivations(graph: Graph): void {
   fuseUpTo(graph, 'Relu')
   fuseUpTo(graph, 'BiasAdd')

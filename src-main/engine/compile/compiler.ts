@@ -4,13 +4,14 @@ import * as tf from '@tensorflow/tfjs-core'
 import { fuseActivations } from './activations'
 import { toBfloat16 } from './bfloat16'
 import { fuse } from './fuse'
-import type { Ref } from './graph'
+import type { Graph, Ref } from './graph'
 import { useOwnKernels } from './own-kernels'
 import { addUpdates, readVariables } from './program'
 import { CannotCompile, record, type NativeBackend, type Recording } from './recorder'
 import { requireSame } from './same-graph'
 import { withShapes } from './shapes'
 import { GraphSession, sessionConfig, type Callable, type NativeGraph, type Values } from './session'
+import { useWinograd } from './winograd'
 
 export interface CompileOptions {
   /** Convolutions in bfloat16. */
@@ -100,8 +101,7 @@ export class Compiler {
     const exactly = bfloat16 ? toBfloat16(graph) : (ref: Ref): Ref => ref
     const outputs = resolved(result.outputs, exactly)
     const updates = result.updates && resolveUpdates(result.updates, exactly)
-    if (!this.exact && this.#native.device !== null) fuseActivations(graph)
-    if (bfloat16 && this.#native.device !== null && this.#native.hasTiles()) useOwnKernels(graph)
+    if (!this.exact && this.#native.device !== null) this.#forProcessor(graph)
     const handles = readVariables(graph, reads)
     const targets = updates ? this.#update(first, outputs, updates, handles) : []
     try {
@@ -121,6 +121,13 @@ export class Compiler {
 
   close(): void {
     this.#session.close()
+  }
+
+  #forProcessor(graph: Graph): void {
+    const own = this.#native.operations()
+    fuseActivations(graph)
+    if (own.includes('GyreConvolution')) useWinograd(graph)
+    if (own.includes('GyreFilterGradient')) useOwnKernels(graph)
   }
 
   #update(

@@ -33,8 +33,8 @@ export interface GraphModule {
     inputs: Values[],
   ): [dtype: number, shape: number[], bytes: ArrayBuffer][]
   close(session: unknown): void
-  /** Whether the processor has matrix tiles (AMX), and with them the module's own gradients of convolutions. */
-  hasTiles(): boolean
+  /** Names of the module's own operations that this processor can run. */
+  operations(): string[]
 }
 
 export type Values = Float32Array | Int32Array | Uint8Array

@@ -21,7 +21,7 @@ const answer = JSON.stringify({ version: b.TF_Version, product: [...b.tensorData
 const { parentPort } = require('node:worker_threads')
 if (parentPort) parentPort.postMessage(answer)
 else {
-  require(require('node:path').join(process.argv.at(-1), '..', ${JSON.stringify(graphFileName)})).hasTiles()
+  require(require('node:path').join(process.argv.at(-1), '..', ${JSON.stringify(graphFileName)})).operations()
   process.stdout.write(answer)
 }
 `

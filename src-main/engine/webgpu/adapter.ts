@@ -15,10 +15,14 @@ export function isSoftware(info: AdapterInfo): boolean {
   return info.isFallbackAdapter || softwareNames.test(words)
 }
 
+/** Drivers end what they say in a dash where they have nothing more to say. */
+const tidy = (words: string): string => words.trim().replace(/[\s,;:–-]+$/, '')
+
 /** The card's name for people, with its driver where that is known. */
 export function adapterName(info: AdapterInfo): string {
-  const name = info.device || [info.vendor, info.architecture].filter(Boolean).join(' ') || 'Graphics card'
-  return info.description && info.description !== name ? `${name} (${info.description})` : name
+  const name = tidy(info.device || `${info.vendor} ${info.architecture}`) || 'Graphics card'
+  const description = tidy(info.description)
+  return description && description !== name ? `${name} (${description})` : name
 }
 
 /** Whether a software adapter is asked for: by the option, else by `GYRE_SOFTWARE_GPU=1`. */

@@ -3,7 +3,7 @@ import type { CodebookSummary } from '#shared/contract/inspector'
 import type { BarChartSpec } from '../../charts/bar-option'
 import type { ChartTable, CurveChartSpec } from '../../charts/curve-option'
 import { decimate } from '../../charts/decimate'
-import { count, measure, percent, plural } from '../../format'
+import { count, equalCodes, measure, percent, plural } from '../../format'
 import { codesForShare, usageByRank, usageHistogram, type HistogramBin } from './codes'
 
 /** @param selected Code whose rank is marked; null for none. */
@@ -88,8 +88,8 @@ export function unusedInWords(summary: CodebookSummary): string {
 /** Perplexity in words, and how few codes do half of the work. */
 export function perplexityInWords(summary: CodebookSummary): string {
   return (
-    `Perplexity ${measure(summary.perplexity)}: as if ${count(Math.round(summary.perplexity))} of the ` +
-    `${count(summary.codebookSize)} codes were used equally and the rest never. ` +
+    `Perplexity ${measure(summary.perplexity)}: ${equalCodes(summary.perplexity)} and the rest of ` +
+    `${count(summary.codebookSize)} never. ` +
     `Half of all patches use only ${plural(codesForShare(summary.counts, 0.5), 'code')}.`
   )
 }

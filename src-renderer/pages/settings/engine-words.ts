@@ -2,17 +2,10 @@
 import type { EngineWish } from '#shared/contract/common'
 import type { EngineBenchmark, EngineStatus } from '#shared/contract/engines'
 import type { EngineUsed } from '#shared/contract/files'
+import { engineNames } from '#shared/engine-names'
 import { bytes, count, dateTime, measure } from '../../format'
 
-const names: Record<EngineWish, string> = {
-  auto: 'Best available',
-  'tensorflow-cuda': 'TensorFlow on an NVIDIA GPU',
-  webgpu: 'WebGPU, any graphics card',
-  'tensorflow-cpu': 'TensorFlow on the processor',
-  wasm: 'WebAssembly',
-}
-
-export const engineName = (id: EngineWish): string => names[id]
+export const engineName = (id: EngineWish): string => (id === 'auto' ? 'Best available' : engineNames[id])
 
 /** Why new runs use this engine, or why they do not. */
 export function whyWords(engine: EngineStatus, chosen: EngineUsed | null, wish: EngineWish): string {

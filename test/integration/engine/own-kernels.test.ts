@@ -19,7 +19,7 @@ import {
   windows,
   type Convolution,
   type Shape,
-} from '../../support/bfloat16-graph'
+} from '../../support/small-graph'
 
 const runner = graphRunner()
 
@@ -35,7 +35,7 @@ function rounded(x: number): number {
 }
 
 it('are there on a processor with matrix tiles', (context) => {
-  runner.needsTiles(context)
+  runner.needs(context, 'GyreFilterGradient')
   const make = (b: GraphBuilder): Ref => b.node('Relu', [b.input('x', [2, 3])], [2, 3])
   expect(runner.run(make, new Map([['x', new Float32Array(6)]]), useOwnKernels).ops).toContain('GyreRelu')
 })
@@ -52,7 +52,7 @@ describe('what is cheap between convolutions has TensorFlow’s bits', () => {
     ],
   ]
   it.for(cases)('%s', ([op, build], context) => {
-    runner.needsTiles(context)
+    runner.needs(context, 'GyreFilterGradient')
     const given = shapes.chain((shape) =>
       fc.tuple(
         fc.constant(shape),
@@ -126,7 +126,7 @@ function filterGradient(convolution: Convolution, x: Float32Array, g: Float32Arr
 
 describe('gradients come in float32', () => {
   it('of a filter', (context) => {
-    runner.needsTiles(context)
+    runner.needs(context, 'GyreFilterGradient')
     const given = convolutions.chain((convolution) =>
       fc.tuple(
         fc.constant(convolution),
@@ -165,7 +165,7 @@ describe('gradients come in float32', () => {
   })
 
   it('of a bias', (context) => {
-    runner.needsTiles(context)
+    runner.needs(context, 'GyreFilterGradient')
     const given = shapes.chain((shape) =>
       fc.tuple(fc.constant([shape[0] * 300, shape[1]] as const), numbers(shape[0] * 300 * shape[1], finite)),
     )

@@ -47,6 +47,9 @@ test('a card’s name, as well as it is known', () => {
   expect(adapterName(card)).toBe('NVIDIA RTX 4090 (NVIDIA 550.54.15)')
   expect(adapterName({ ...card, description: '' })).toBe('NVIDIA RTX 4090')
   expect(adapterName({ ...card, device: '', description: '' })).toBe('nvidia ada')
+  expect(adapterName({ ...card, device: 'SwiftShader Device - ', description: 'driver 5.0 -' })).toBe(
+    'SwiftShader Device (driver 5.0)',
+  )
   expect(adapterName({ ...card, device: '', vendor: '', architecture: '', description: '' })).toBe(
     'Graphics card',
   )

@@ -9,6 +9,7 @@ import {
   measure,
   parseNumber,
   percent,
+  equalCodes,
   plural,
   showNumber,
 } from '../../../../src-renderer/format'
@@ -55,6 +56,8 @@ describe('numbers for people', () => {
     expect(count(16_384)).toBe('16,384')
     expect(plural(1, 'image')).toBe('1 image')
     expect(plural(5000, 'step')).toBe('5,000 steps')
+    expect(equalCodes(12.4)).toBe('as if 12 codes were used equally')
+    expect(equalCodes(1)).toBe('as if one code did all the work')
     const now = new Date('2026-03-01T00:00:00')
     expect(dateTime('2026-02-03T04:05:00', now)).toBe('3 Feb, 04:05')
     expect(dateTime('2025-02-03T04:05:00', now)).toMatch(/^3 Feb 2025/)

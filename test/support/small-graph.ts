@@ -1,4 +1,4 @@
-// Small graphs in bfloat16 for tests of single operations, and the numbers that they are given.
+// Small graphs for tests of single operations, and the numbers that they are given.
 import fc from 'fast-check'
 import { afterAll, beforeAll, type TestContext } from 'vitest'
 import {
@@ -16,17 +16,17 @@ import { loadEngine, type Engine, type NativeGraph } from '#main/engine/index'
 const { float32, bfloat16, int32 } = dataTypes
 export type Shape = readonly number[]
 
-/** A graph of inputs in float32 that are rounded to bfloat16, and of one operation that reads them. */
+/** A graph of inputs, rounded to bfloat16 where that is not said otherwise, and of one operation that reads them. */
 export class GraphBuilder {
   readonly graph: Graph = { nodes: [] }
   readonly feeds = new Map<string, Ref>()
 
-  input(name: string, shape: Shape): Ref {
+  input(name: string, shape: Shape, dtype: number = bfloat16): Ref {
     const attributes = { dtype: typeAttribute(float32), shape: { kind: 'shape', value: shape } as const }
     const outputs = [{ dtype: float32, shape }]
     const feed = append(this.graph, { op: 'Placeholder', inputs: [], attributes, outputs })
     this.feeds.set(name, feed)
-    return this.cast(feed, bfloat16)
+    return dtype === float32 ? feed : this.cast(feed, dtype)
   }
 
   cast(ref: Ref, to: number): Ref {
@@ -120,8 +120,11 @@ export const outputOf = (convolution: Convolution): number[] => [
   convolution.kernel[3] ?? 0,
 ]
 
-export const attributesOf = ({ stride, padding }: Convolution): Record<string, Attribute> => ({
-  T: typeAttribute(bfloat16),
+export const attributesOf = (
+  { stride, padding }: Convolution,
+  dtype: number = bfloat16,
+): Record<string, Attribute> => ({
+  T: typeAttribute(dtype),
   strides: { kind: 'ints', value: [1, stride, stride, 1] },
   padding: { kind: 'string', value: padding },
   data_format: { kind: 'string', value: 'NHWC' },
@@ -135,7 +138,7 @@ export function graphRunner(): {
     inputs: ReadonlyMap<string, Float32Array>,
     ...passes: ((graph: Graph) => void)[]
   ) => Ran
-  needsTiles: (context: TestContext) => void
+  needs: (context: TestContext, operation: string) => void
 } {
   let engine: Engine
   const native = (): NativeGraph => {
@@ -149,10 +152,10 @@ export function graphRunner(): {
   return {
     run: (build, inputs, ...passes) => run(native(), build, inputs, passes),
     /** Where the module has no operations of its own, there is nothing to compare. */
-    needsTiles: (context: TestContext): void => {
+    needs: (context, operation) => {
       context.skip(
-        !native().hasTiles(),
-        'This processor has no matrix tiles (AMX): TensorFlow’s own operations are used.',
+        !native().operations().includes(operation),
+        `Gyre has no ${operation} for this processor: TensorFlow’s own operations are used.`,
       )
     },
   }

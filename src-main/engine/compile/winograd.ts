@@ -1,0 +1,65 @@
+// Convolutions in float32 and their gradients by our native module, with Winograd's algorithm, which takes about half of the
+// multiplications (`resources/native/gyre_winograd.cpp`). For the processor only; runs after what fuses convolutions.
+import { dataTypes, typeOf, type Attribute, type Graph, type GraphNode, type Ref } from './graph'
+
+type Replacement = Pick<GraphNode, 'op' | 'inputs' | 'attributes'>
+
+/** With fewer channels on one side, what lies around the multiplications costs more than is saved. */
+const leastChannels = 16
+
+/** The filters that the module's operations are for, by their edge, and the steps that go with each. */
+const stepsOf: Readonly<Record<number, number>> = { 3: 1, 4: 2 }
+
+const integers = (attribute: Attribute | undefined): string =>
+  attribute?.kind === 'ints' ? attribute.value.join() : ''
+
+/** Whether ours does what the convolution `node` does with a filter `w` [F, F, C, K]: there are zeros around the images. */
+function fits({ attributes, outputs }: GraphNode, w: readonly number[]): boolean {
+  const [edge = 0, width, ...channels] = w
+  const { strides, dilations, padding, data_format: format } = attributes
+  const step = stepsOf[edge]
+  return (
+    outputs[0]?.dtype === dataTypes.float32 &&
+    width === edge &&
+    channels.every((count) => count >= leastChannels) &&
+    step !== undefined &&
+    integers(strides) === [1, step, step, 1].join() &&
+    (dilations === undefined || integers(dilations) === '1,1,1,1') &&
+    padding?.value === 'SAME' &&
+    format?.value === 'NHWC'
+  )
+}
+
+/** The operation in place of `node`, or null where there is none. */
+function replacement(graph: Graph, node: GraphNode): Replacement | null {
+  const [first, second, third] = node.inputs
+  const own = (op: string, w: Ref | readonly number[] | undefined, ...inputs: (Ref | undefined)[]) => {
+    const shape = w && ('node' in w ? typeOf(graph, w).shape : w)
+    if (!shape || !fits(node, shape)) return null
+    const steps = node.attributes['fused_ops']
+    const relu = steps?.kind === 'strings' && steps.value.includes('LeakyRelu')
+    const filter = { kind: 'int', value: shape[0] ?? 0 } as const
+    return {
+      op,
+      inputs: inputs.filter((ref) => ref !== undefined),
+      attributes: { filter, relu: { kind: 'bool', value: relu } as const },
+    }
+  }
+  switch (node.op) {
+    case 'Conv2D':
+      return own('GyreConvolution', second, first, second)
+    case '_FusedConv2D':
+      return own('GyreConvolutionBias', second, first, second, third)
+    case 'Conv2DBackpropInput':
+      return own('GyreConvolutionBack', second, first, second, third)
+    case 'Conv2DBackpropFilter':
+      return own('GyreConvolutionFilter', node.outputs[0]?.shape, first, third)
+    default:
+      return null
+  }
+}
+
+/** Changes `graph` in place; indices of nodes stay what they were. */
+export function useWinograd(graph: Graph): void {
+  for (const node of graph.nodes) Object.assign(node, replacement(graph, node))
+}
