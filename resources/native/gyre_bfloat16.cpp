@@ -129,11 +129,11 @@ void ComputeBiasGradient(void*, TF_OpKernelContext* context, Status& status) {
 
 std::vector<gyre::Kernel> Bfloat16Kernels() {
   const char *x = "x: bfloat16", *y = "y: bfloat16", *g = "g: bfloat16", *out = "out: bfloat16";
-  return {{"GyreRelu", {x}, out, &Reporting<&ComputeEach<Op::kRelu>>, &KeepShape},
-          {"GyreReluGradient", {g, y}, out, &Reporting<&ComputeEach<Op::kReluGradient>>, &KeepShape},
-          {"GyreAdd", {x, y}, out, &Reporting<&ComputeEach<Op::kAdd>>, &KeepShape},
-          {"GyreBiasAdd", {x, "bias: bfloat16"}, out, &Reporting<&ComputeBiasAdd>, &KeepShape},
-          {"GyreBiasGradient", {g}, "gradient: float", &Reporting<&ComputeBiasGradient>}};
+  return {{"GyreRelu", {x}, {out}, &Reporting<&ComputeEach<Op::kRelu>>, &KeepShape},
+          {"GyreReluGradient", {g, y}, {out}, &Reporting<&ComputeEach<Op::kReluGradient>>, &KeepShape},
+          {"GyreAdd", {x, y}, {out}, &Reporting<&ComputeEach<Op::kAdd>>, &KeepShape},
+          {"GyreBiasAdd", {x, "bias: bfloat16"}, {out}, &Reporting<&ComputeBiasAdd>, &KeepShape},
+          {"GyreBiasGradient", {g}, {"gradient: float"}, &Reporting<&ComputeBiasGradient>}};
 }
 
 #endif

@@ -288,7 +288,7 @@ void ComputeFilterGradient(void* state, TF_OpKernelContext* context, Status& sta
 std::vector<gyre::Kernel> FilterGradientKernels() {
   return {{"GyreFilterGradient",
            {"x: bfloat16", "g: bfloat16"},
-           "gradient: float",
+           {"gradient: float"},
            &Reporting<&ComputeFilterGradient>,
            &TF_ShapeInferenceContextSetUnknownShape,
            {"kernel: list(int)", "strides: list(int)", "padding: list(int)"},

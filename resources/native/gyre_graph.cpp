@@ -22,6 +22,7 @@
 
 std::vector<gyre::Kernel> RotateBackKernels();
 std::vector<gyre::Kernel> WinogradKernels();
+std::vector<gyre::Kernel> GroupNormKernels();
 std::vector<gyre::Kernel> FilterGradientKernels();
 std::vector<gyre::Kernel> Bfloat16Kernels();
 
@@ -383,7 +384,7 @@ NAPI_MODULE_INIT() {
   static std::string failure;
   std::call_once(once, [] {
     std::vector<std::vector<gyre::Kernel>> all = {RotateBackKernels()};
-    if (gyre::HasWide()) all.push_back(WinogradKernels());
+    if (gyre::HasWide()) all.insert(all.end(), {WinogradKernels(), GroupNormKernels()});
     if (gyre::HasTiles()) all.insert(all.end(), {FilterGradientKernels(), Bfloat16Kernels()});
     for (const auto& kernels : all) {
       if (failure.empty()) failure = gyre::Register(kernels);

@@ -29,14 +29,14 @@ Tensor Tensor::Input(TF_OpKernelContext* context, int index, const Status& statu
 }
 
 Tensor Tensor::Output(TF_OpKernelContext* context, TF_DataType type, const Shape& shape, const Status& status,
-                      std::vector<int> reuse) {
+                      std::vector<int> reuse, int index) {
   if (!status.ok()) return Tensor(nullptr);
   const int rank = static_cast<int>(shape.size());
   size_t bytes = TF_DataTypeSize(type);
   for (const int64_t size : shape) bytes *= static_cast<size_t>(size);
   int reused = -1;
-  return Tensor(reuse.empty() ? TF_AllocateOutput(context, 0, type, shape.data(), rank, bytes, status.get())
-                              : TF_ForwardInputOrAllocateOutput(context, reuse.data(), static_cast<int>(reuse.size()), 0,
+  return Tensor(reuse.empty() ? TF_AllocateOutput(context, index, type, shape.data(), rank, bytes, status.get())
+                              : TF_ForwardInputOrAllocateOutput(context, reuse.data(), static_cast<int>(reuse.size()), index,
                                                                 shape.data(), rank, &reused, status.get()));
 }
 
@@ -68,7 +68,7 @@ std::string Register(const std::vector<Kernel>& kernels) {
     TF_OpDefinitionBuilder* op = TF_NewOpDefinitionBuilder(kernel.name);
     for (const char* input : kernel.inputs) TF_OpDefinitionBuilderAddInput(op, input);
     for (const char* attribute : kernel.attributes) TF_OpDefinitionBuilderAddAttr(op, attribute);
-    TF_OpDefinitionBuilderAddOutput(op, kernel.output);
+    for (const char* output : kernel.outputs) TF_OpDefinitionBuilderAddOutput(op, output);
     TF_OpDefinitionBuilderSetShapeInferenceFunction(op, kernel.shape);
     TF_RegisterOpDefinition(op, status.get());
     if (!status.ok()) return TF_Message(status.get());

@@ -48,10 +48,11 @@ class Tensor {
   static Tensor Input(TF_OpKernelContext* context, int index, const Status& status);
   // In the memory of one of `reuse` where nobody else needs it.
   static Tensor Output(TF_OpKernelContext* context, TF_DataType type, const Shape& shape, const Status& status,
-                       std::vector<int> reuse = {});
+                       std::vector<int> reuse = {}, int index = 0);
   static Tensor Scratch(TF_OpKernelContext* context, TF_DataType type, int64_t size, const Status& status);
 
   Shape shape() const;
+  TF_DataType type() const { return TF_TensorType(tensor_.get()); }
   int64_t size() const { return TF_TensorElementCount(tensor_.get()); }
   template <typename T>
   T* as() const {
@@ -69,7 +70,7 @@ class Tensor {
 struct Kernel {
   const char* name;
   std::vector<const char*> inputs;
-  const char* output;
+  std::vector<const char*> outputs;
   void (*compute)(void* state, TF_OpKernelContext* context);
   // A recording must know the results' shapes, and TensorFlow's optimiser asks for them.
   void (*shape)(TF_ShapeInferenceContext*, TF_Status*) = &TF_ShapeInferenceContextSetUnknownShape;

@@ -98,7 +98,7 @@ void Compute(void*, TF_OpKernelContext* context, Status& status) {
 std::vector<gyre::Kernel> RotateBackKernels() {
   return {{"GyreRotateBack",
            {"e: float", "q: float", "g: float", "gamma: float"},
-           "rotated: float",
+           {"rotated: float"},
            &Reporting<&Compute>,
            &KeepShape}};
 }

@@ -567,7 +567,7 @@ void ComputeFilter(void* state, TF_OpKernelContext* context, Status& status) {
 std::vector<gyre::Kernel> WinogradKernels() {
   const char *x = "x: float", *w = "w: float", *g = "g: float", *y = "y: float";
   const auto kernel = [](const char* name, std::vector<const char*> inputs, const char* output, auto compute) {
-    return Kernel{name, inputs, output, compute, &TF_ShapeInferenceContextSetUnknownShape, {"filter: int", "relu: bool"},
+    return Kernel{name, inputs, {output}, compute, &TF_ShapeInferenceContextSetUnknownShape, {"filter: int", "relu: bool"},
                   &CreateOptions, [](void* state) { delete static_cast<Options*>(state); }};
   };
   return {kernel("GyreConvolution", {x, w}, y, &Reporting<&ComputeForward<false>>),

@@ -1,7 +1,7 @@
 // Runs a network's layers on tensors. Pure: parameters come in by name, nothing is kept.
 import * as tf from '@tensorflow/tfjs-core'
 import { softmax } from '#shared/quantize/softmax'
-import { groupNorm, relu, silu } from './ops'
+import { composedGroupNorm, groupNorm, relu, silu } from './ops'
 import { attentionParts, type Layer } from './spec'
 
 export type Parameters = ReadonlyMap<string, tf.Tensor>
@@ -21,12 +21,14 @@ function convolve(p: Parameters, name: string, x: tf.Tensor4D, stride: number): 
   return tf.add(y, parameter(p, `${name}.bias`))
 }
 
-function normalise(p: Parameters, name: string, x: tf.Tensor4D, groups: number): tf.Tensor4D {
+/** Group normalisation, and what follows it at once. */
+function normalise(p: Parameters, name: string, x: tf.Tensor4D, silu = false): tf.Tensor4D {
   const [count, height, width, channels] = x.shape
   const flat = tf.reshape<tf.Rank.R3>(x, [count, height * width, channels])
   const scale = parameter(p, `${name}.weight`)
   const shift = parameter(p, `${name}.bias`)
-  return tf.reshape(groupNorm(flat, scale, shift, groups, groupNormEpsilon), x.shape)
+  const options = { groups: groupCount(channels), epsilon: groupNormEpsilon, silu }
+  return tf.reshape(groupNorm(flat, scale, shift, options), x.shape)
 }
 
 /** The largest number of groups up to 32 that divides the channels; min(32, c) for the paper's widths. */
@@ -39,7 +41,7 @@ export function groupCount(channels: number): number {
 function attend(p: Parameters, layer: { name: string; channels: number }, x: tf.Tensor4D): tf.Tensor4D {
   const { norm, query, key, value, out } = attentionParts(layer)
   const [count, height, width, channels] = x.shape
-  const h = normalise(p, norm.name, x, groupCount(channels))
+  const h = normalise(p, norm.name, x)
   const project = (part: { name: string }): tf.Tensor3D =>
     tf.reshape(convolve(p, part.name, h, 1), [count, height * width, channels])
   const scores = tf.matMul(project(query), project(key), false, true) // [N, HW, HW]
@@ -63,12 +65,15 @@ function runLayer(p: Parameters, layer: Layer, x: tf.Tensor4D): tf.Tensor4D {
     case 'silu':
       return silu(x)
     case 'group-norm':
-      return normalise(p, layer.name, x, groupCount(channels))
+      return normalise(p, layer.name, x)
     case 'layer-norm': {
       const rows = tf.reshape<tf.Rank.R3>(x, [count * height * width, 1, channels])
       const scale = parameter(p, `${layer.name}.weight`)
       const shift = parameter(p, `${layer.name}.bias`)
-      return tf.reshape(groupNorm(rows, scale, shift, 1, layerNormEpsilon), x.shape)
+      return tf.reshape(
+        composedGroupNorm(rows, scale, shift, { groups: 1, epsilon: layerNormEpsilon }),
+        x.shape,
+      )
     }
     case 'upsample':
       return tf.image.resizeNearestNeighbor(x, [2 * height, 2 * width])
@@ -83,5 +88,9 @@ function runLayer(p: Parameters, layer: Layer, x: tf.Tensor4D): tf.Tensor4D {
 
 /** x [N, H, W, C] through the layers, in order. */
 export function runLayers(p: Parameters, layers: readonly Layer[], x: tf.Tensor4D): tf.Tensor4D {
-  return layers.reduce((h, layer) => runLayer(p, layer, h), x)
+  return layers.reduce((h, layer, i) => {
+    if (layer.kind === 'silu' && layers[i - 1]?.kind === 'group-norm') return h
+    if (layer.kind === 'group-norm') return normalise(p, layer.name, h, layers[i + 1]?.kind === 'silu')
+    return runLayer(p, layer, h)
+  }, x)
 }

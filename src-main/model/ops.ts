@@ -1,9 +1,11 @@
 // The differentiable pieces that tfjs does not have, or has with many more operations than needed: per-operation
 // overhead is a large part of a step. Each says its gradient; each is tested against finite differences.
 import * as tf from '@tensorflow/tfjs-core'
+import { groupNormKernels, type GroupNormOptions } from '#shared/group-norm'
 import { withGradient } from '#shared/quantize/custom-gradient'
 
 type Saved = readonly tf.Tensor[]
+type Pair = [tf.Tensor, tf.Tensor]
 
 function take(saved: Saved, index: number): tf.Tensor {
   const tensor = saved[index]
@@ -65,16 +67,44 @@ function groupMean(x: tf.Tensor, groups: number): tf.Tensor3D {
   return tf.reshape(x, [count, 1, channels])
 }
 
-/**
- * Group normalisation with scale and shift. x [N, P, C] (P positions), scale and shift [C].
- * With d = scale·g and means over a group: ∇x = (d − mean(d) − x̂·mean(d·x̂))/σ.
- */
+/** Group normalisation with scale and shift, and SiLU where that is said. x [N, P, C] (P positions), scale and shift [C]. */
 export function groupNorm(
   x: tf.Tensor3D,
   scale: tf.Tensor,
   shift: tf.Tensor,
-  groups: number,
-  epsilon: number,
+  options: GroupNormOptions,
+): tf.Tensor3D {
+  const { forward, back } = groupNormKernels
+  const known = tf.getKernel(forward, tf.getBackend()) as tf.KernelConfig | undefined
+  if (!known) {
+    const y = composedGroupNorm(x, scale, shift, options)
+    return options.silu ? silu(y) : y
+  }
+  const attributes = { ...options }
+  return withGradient<tf.Tensor3D>(
+    [x, scale, shift],
+    (save) => {
+      const inputs = { x, scale, shift }
+      const [y, statistics] = tf.engine().runKernel<tf.Tensor[]>(forward, inputs, attributes) as Pair
+      save([x, scale, shift, statistics])
+      return y as tf.Tensor3D
+    },
+    (g, saved) => {
+      const inputs = { g, x: take(saved, 0), scale: take(saved, 1), shift: take(saved, 2) }
+      return tf.engine().runKernel(back, { ...inputs, statistics: take(saved, 3) }, attributes)
+    },
+  )
+}
+
+/**
+ * `groupNorm` without SiLU, in the operations that every engine has.
+ * With d = scale·g and means over a group: ∇x = (d − mean(d) − x̂·mean(d·x̂))/σ.
+ */
+export function composedGroupNorm(
+  x: tf.Tensor3D,
+  scale: tf.Tensor,
+  shift: tf.Tensor,
+  { groups, epsilon }: Pick<GroupNormOptions, 'groups' | 'epsilon'>,
 ): tf.Tensor3D {
   const byGroup = (t: tf.Tensor): tf.Tensor3D => groupMean(t, groups)
   return withGradient<tf.Tensor3D>(

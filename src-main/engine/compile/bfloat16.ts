@@ -24,6 +24,15 @@ const between: ReadonlySet<string> = new Set([
 /** What a product of attention may read its operands through, besides convolutions. */
 const passing: ReadonlySet<string> = new Set(['Reshape', 'BiasAdd', 'Identity'])
 
+/**
+ * Ours compute in float32 whatever they read and write: the attributes that say in what the first inputs are. The last of
+ * these, the images, decides about the first result (`Ty`), which is of the same kind; all others are in float32.
+ */
+const either: Readonly<Record<string, readonly string[]>> = {
+  GyreGroupNorm: ['Tx'],
+  GyreGroupNormBack: ['Tg', 'Tx'],
+}
+
 const isFloat = (graph: Graph, ref: Ref): boolean => typeOf(graph, ref).dtype === dataTypes.float32
 
 /**
@@ -39,9 +48,14 @@ function fromNetwork(graph: Graph, ref: Ref): boolean {
 }
 
 function readsLow(graph: Graph, node: GraphNode, low: ReadonlySet<number>): boolean {
+  const isLow = ({ node: of, output }: Ref): boolean =>
+    low.has(of) && (output === 0 || !(nodeAt(graph, of).op in either))
+  const kinds = either[node.op]
+  if (kinds) return node.inputs.slice(kinds.length - 1, kinds.length).every(isLow)
+  if (!between.has(node.op)) return false
   const floats = node.inputs.filter((ref) => isFloat(graph, ref))
   const read = node.op === 'BiasAdd' ? floats.slice(0, 1) : floats
-  return read.length > 0 && read.every((ref) => low.has(ref.node))
+  return read.length > 0 && read.every(isLow)
 }
 
 /** Indices of the nodes that are computed in bfloat16. */
@@ -50,9 +64,20 @@ export function lowNodes(graph: Graph): Set<number> {
   graph.nodes.forEach((node, index) => {
     const isProduct = products.has(node.op) && node.inputs.every((ref) => fromNetwork(graph, ref))
     if (convolutions.has(node.op) || isProduct) low.add(index)
-    else if (between.has(node.op) && readsLow(graph, node, low)) low.add(index)
+    else if (readsLow(graph, node, low)) low.add(index)
   })
   return low
+}
+
+/** Says in what the inputs of such a node are, and its first result. */
+function setKinds(graph: Graph, node: GraphNode, kinds: readonly string[], low: boolean): void {
+  const Ty = low ? dataTypes.bfloat16 : dataTypes.float32
+  const given = kinds.map((name, at) => {
+    const ref = node.inputs[at]
+    return [name, typeAttribute(ref ? typeOf(graph, ref).dtype : dataTypes.float32)] as const
+  })
+  node.attributes = { ...node.attributes, ...Object.fromEntries(given), Ty: typeAttribute(Ty) }
+  node.outputs = node.outputs.map((type, output) => (output === 0 ? { ...type, dtype: Ty } : type))
 }
 
 /**
@@ -83,13 +108,16 @@ export function toBfloat16(graph: Graph): (ref: Ref) => Ref {
   const recorded = graph.nodes.length
   for (let index = 0; index < recorded; index++) {
     const node = nodeAt(graph, index)
-    const wanted = low.has(index) ? dataTypes.bfloat16 : dataTypes.float32
-    node.inputs = node.inputs.map((ref) => {
+    const kinds = either[node.op] ?? []
+    const isMixed = kinds.length > 0
+    const wanted = low.has(index) && !isMixed ? dataTypes.bfloat16 : dataTypes.float32
+    node.inputs = node.inputs.map((ref, at) => {
       const { dtype } = typeOf(graph, ref)
       const converts = (dtype === dataTypes.float32 || dtype === dataTypes.bfloat16) && dtype !== wanted
-      return converts ? cast(ref, wanted) : ref
+      return converts && at >= kinds.length ? cast(ref, wanted) : ref
     })
-    if (!low.has(index)) continue
+    if (isMixed) setKinds(graph, node, kinds, low.has(index))
+    if (!low.has(index) || isMixed) continue
     node.attributes = { ...node.attributes, T: typeAttribute(dataTypes.bfloat16) }
     node.outputs = node.outputs.map((type) => ({ ...type, dtype: dataTypes.bfloat16 }))
   }

@@ -9,6 +9,7 @@ import { GyreError } from '#shared/contract/errors'
 import type { GraphModule, NativeGraph } from '../compile/session'
 import { bindingFileName, graphFileName, quietFileName } from './binding-source'
 import { registerGather } from './gather'
+import { registerGroupNorm } from './group-norm'
 import { registerRotateBack } from './rotate-back'
 
 // Not called `require`: the bundler adds a shim of that name.
@@ -77,7 +78,10 @@ export function startTensorFlow(folder: string, onGpu: boolean): { graphs: Nativ
       3,
     )
   const module = loadForGood(join(folder, graphFileName)) as GraphModule
-  if (!onGpu) registerRotateBack(tensorFlowBackendName)
+  if (!onGpu) {
+    registerRotateBack(tensorFlowBackendName)
+    if (module.operations().includes('GyreGroupNorm')) registerGroupNorm(tensorFlowBackendName)
+  }
   const graphs = { ...module, device: binding.isUsingGpuDevice() ? null : processorDevice }
   return { graphs, version: binding.TF_Version }
 }

@@ -79,24 +79,26 @@ function plainGroupNorm(
 }
 
 describe.each([
-  [8, 4],
-  [8, 1],
-  [8, 8],
-  [6, 2],
-])('group norm, %i channels in %i groups', (channels, groups) => {
+  [8, 4, false],
+  [8, 1, false],
+  [8, 8, true],
+  [6, 2, true],
+])('group norm, %i channels in %i groups, with SiLU: %s', (channels, groups, silu) => {
   const positions = 9
   const size = positions * channels
   const [x, g] = [numbers(2 * size).map((v) => v + 3), numbers(2 * size)]
   const [scale, shift] = [numbers(channels), numbers(channels)]
   const both = (at: number[], s = scale, b = shift): number[] =>
-    [0, 1].flatMap((n) => plainGroupNorm(at.slice(n * size, (n + 1) * size), channels, groups, s, b))
+    [0, 1]
+      .flatMap((n) => plainGroupNorm(at.slice(n * size, (n + 1) * size), channels, groups, s, b))
+      .map((u) => (silu ? u / (1 + Math.exp(-u)) : u))
   const inputs = (): tf.Tensor[] => [
     tf.tensor3d(x, [2, positions, channels]),
     tf.tensor1d(scale),
     tf.tensor1d(shift),
   ]
   const run = (t: tf.Tensor, s: tf.Tensor, b: tf.Tensor): tf.Tensor =>
-    groupNorm(t as tf.Tensor3D, s, b, groups, 1e-6)
+    groupNorm(t as tf.Tensor3D, s, b, { groups, epsilon: 1e-6, silu })
 
   test('value', () => {
     const [t, s, b] = inputs()
