@@ -1,5 +1,5 @@
-// Group normalisation (Wu and He, arXiv 1803.08494) with what follows it, and its gradient, each in two passes over the images;
-// composed of TensorFlow's own operations it takes some twenty, and keeps what lies between for the way back.
+// Group normalisation (Wu and He, arXiv 1803.08494) with what follows it, and its gradient; composed of TensorFlow's own
+// operations each takes some twenty passes over the images, and keeps what lies between for the way back.
 //
 //   GyreGroupNorm(x, scale, shift; groups, epsilon, silu) → y, statistics
 //     x̂ = (x − mean) · inverse, inverse = 1/√(variance + ε), over the positions and channels of a group; u = scale · x̂ + shift
@@ -17,19 +17,15 @@ std::vector<gyre::Kernel> GroupNormKernels() { return {}; }
 
 #include <algorithm>
 #include <cmath>
-#include <immintrin.h>
+#include <limits>
 
-#define WIDE __attribute__((target("avx512f")))
-#define WIDE_INLINE __attribute__((target("avx512f"), always_inline)) inline
+#include "gyre_wide.hpp"
 
 namespace {
 
 using namespace gyre;
 
-constexpr int kLanes = 16;
 constexpr int64_t kRows = 256;  // positions that are read together, whose sums are float32
-
-WIDE_INLINE __mmask16 Valid(int64_t left) { return left >= kLanes ? 0xffff : static_cast<__mmask16>((1 << left) - 1); }
 
 WIDE_INLINE __m512 Load(__mmask16 valid, const float* at) { return _mm512_maskz_loadu_ps(valid, at); }
 WIDE_INLINE __m512 Load(__mmask16 valid, const Half* at) {
@@ -51,7 +47,7 @@ WIDE_INLINE void Store(__mmask16 valid, Half* at, __m512 x) {
   _mm512_mask_cvtepi32_storeu_epi16(at, valid, _mm512_srli_epi32(kept, 16));
 }
 
-// eˣ to float32's precision, for x from −87 to 88; beyond, what it is there.
+// eˣ to float32's precision, of x between −87 and 88 or else of the nearer one.
 WIDE_INLINE __m512 Exponential(__m512 x) {
   // In this order what is no number stays none.
   x = _mm512_max_ps(_mm512_set1_ps(-87.0f), _mm512_min_ps(_mm512_set1_ps(88.0f), x));
@@ -88,13 +84,17 @@ WIDE void ChunkStatistics(const X* x, int64_t rows, int64_t channels, float* mea
     const __mmask16 valid = Valid(channels - c);
     __m512 sum = _mm512_setzero_ps(), squared = _mm512_setzero_ps();
     for (int64_t row = 0; row < rows; row++) sum = _mm512_add_ps(sum, Load(valid, x + row * channels + c));
-    const __m512 middle = _mm512_div_ps(sum, _mm512_set1_ps(static_cast<float>(rows)));
+    const __m512 count = _mm512_set1_ps(static_cast<float>(rows)), middle = _mm512_div_ps(sum, count);
+    // What the first sum was rounded by is in the second one.
+    __m512 rest = _mm512_setzero_ps();
     for (int64_t row = 0; row < rows; row++) {
       const __m512 away = _mm512_sub_ps(Load(valid, x + row * channels + c), middle);
+      rest = _mm512_add_ps(rest, away);
       squared = _mm512_fmadd_ps(away, away, squared);
     }
-    Store(valid, mean + c, middle);
-    Store(valid, squares + c, squared);
+    const __m512 correction = _mm512_div_ps(rest, count);
+    Store(valid, mean + c, _mm512_add_ps(middle, correction));
+    Store(valid, squares + c, _mm512_fnmadd_ps(rest, correction, squared));
   }
 }
 
@@ -113,9 +113,12 @@ void MergeStatistics(const Sizes& s, const float* chunks, float* statistics) {
     };
     add(mean, [](double rows, float own, float) { return rows * own; });
     add(variance, [&](double rows, float own, float squares) { return squares + rows * (own - mean) * (own - mean); });
+    // One over infinity would be a number, and a step that went wrong would pass as sound.
+    const double inverse =
+        std::isfinite(variance) ? 1 / std::sqrt(variance + s.epsilon) : std::numeric_limits<double>::quiet_NaN();
     for (int64_t c = group * each; c < (group + 1) * each; c++) {
       statistics[c] = static_cast<float>(mean);
-      statistics[s.channels + c] = static_cast<float>(1 / std::sqrt(variance + s.epsilon));
+      statistics[s.channels + c] = static_cast<float>(inverse);
     }
   }
 }
@@ -244,7 +247,7 @@ void MergeSums(const Sizes& s, const float* chunks, const float* scale, float* m
   }
 }
 
-// The images and channels of one call of the way back.
+// What the way back reads besides images, works in and makes.
 struct Back {
   const float *scale, *shift, *statistics;
   float *chunks, *means, *dscale, *dshift;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <thread>
 
@@ -88,6 +89,7 @@ struct Loop {
   const int64_t count;
   int64_t next = 0;
   int64_t done = 0;
+  std::exception_ptr failure = nullptr;
 };
 
 int CountProcessors() {
@@ -111,6 +113,8 @@ class Helpers {
     more_.notify_all();
     while (loop.next < loop.count) Take(loop, lock);
     finished_.wait(lock, [&] { return loop.done == loop.count; });
+    lock.unlock();
+    if (loop.failure != nullptr) std::rethrow_exception(loop.failure);
   }
 
  private:
@@ -119,8 +123,14 @@ class Helpers {
     const int64_t i = loop.next++;
     if (loop.next == loop.count) loops_.erase(std::find(loops_.begin(), loops_.end(), &loop));
     lock.unlock();
-    loop.work(i);
+    std::exception_ptr failure = nullptr;
+    try {
+      loop.work(i);
+    } catch (...) {
+      failure = std::current_exception();
+    }
     lock.lock();
+    if (failure != nullptr) loop.failure = failure;
     if (++loop.done == loop.count) finished_.notify_all();
   }
 

@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -19,8 +21,8 @@
 #endif
 #endif
 
-// Vectors of 512 bits.
-#if defined(__x86_64__) && (defined(__linux__) || defined(__APPLE__))
+// Vectors of 512 bits (AVX-512); see gyre_wide.hpp.
+#if defined(__x86_64__) && defined(__linux__)
 #define GYRE_WIDE
 #endif
 
@@ -86,14 +88,22 @@ void KeepShape(TF_ShapeInferenceContext* context, TF_Status* status);
 template <void (*Compute)(void* state, TF_OpKernelContext* context, Status& status)>
 void Reporting(void* state, TF_OpKernelContext* context) {
   Status status;
-  Compute(state, context, status);
+  try {
+    Compute(state, context, status);
+  } catch (const std::bad_alloc&) {
+    // In TensorFlow's words, which are known as such.
+    TF_SetStatus(status.get(), TF_RESOURCE_EXHAUSTED, "failed to allocate memory");
+  } catch (const std::exception& error) {
+    TF_SetStatus(status.get(), TF_INTERNAL, error.what());
+  }
   if (!status.ok()) TF_OpKernelContext_Failure(context, status.get());
 }
 
 // An empty text where all went well. Only once a process.
 std::string Register(const std::vector<Kernel>& kernels);
 
-// Calls work(0) … work(count − 1) on all processors, and returns when all are done. `count` of 1 stays in this thread.
+// Calls work(0) … work(count − 1) on all processors, and returns when all are done; throws what one of them has thrown. `count`
+// of 1 stays in this thread.
 void ForEach(int64_t count, const std::function<void(int64_t)>& work);
 
 // Calls work(first, count) for parts of `size`, on all processors.

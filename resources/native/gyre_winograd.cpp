@@ -3,10 +3,11 @@
 // F(2×2, 2×2) on each of the four grids of every other pixel, four results from 36 products instead of 64. oneDNN has no such
 // thing any more.
 //
-//   GyreConvolution(x, w) → y; y[n, y, x, k] = Σ x[n, s·y + i − 1, s·x + j − 1, c] · w[i, j, c, k], zeros around x
-//   GyreConvolutionBias(x, w, b; relu) → y + b, none of it below zero with `relu`
-//   GyreConvolutionBack(sizes, w, g) → the gradient of x, whose shape is `sizes`; also a transposed convolution of g
-//   GyreConvolutionFilter(x, g) → the gradient of w
+//   GyreConvolution(x, w; filter) → y; y[n, y, x, k] = Σ x[n, s·y + i − 1, s·x + j − 1, c] · w[i, j, c, k], zeros around x
+//   GyreConvolutionBias(x, w, b; filter, relu) → y + b, none of it below zero with `relu`
+//   GyreConvolutionBack(sizes, w, g; filter) → the gradient of x, whose shape is `sizes`; also a transposed convolution of g
+//   GyreConvolutionFilter(x, g; filter) → the gradient of w
+//     filter: F, 3 or 4;
 //     x [N, H, W, C], w [3, 3, C, K] (s = 1) or [4, 4, C, K] (s = 2), b [K], g and y [N, ⌈H/s⌉, ⌈W/s⌉, K]
 //
 // A tile is 2×2 pixels of the result and those around them in the source: x' = Bᵀ x B, w' = G w Gᵀ for 16 points each (9 for each
@@ -21,23 +22,20 @@ std::vector<gyre::Kernel> WinogradKernels() { return {}; }
 
 #include <algorithm>
 #include <cstdlib>
-#include <immintrin.h>
 
-#define WIDE __attribute__((target("avx512f")))
-#define WIDE_INLINE __attribute__((target("avx512f"), always_inline)) inline
+#include "gyre_wide.hpp"
 
 namespace {
 
 using namespace gyre;
 
-constexpr int kLanes = 16;         // numbers in a vector
-constexpr int kPanel = 2 * kLanes;  // filters that are computed together
+constexpr int kPanel = 2 * kLanes;            // filters that are computed together
 constexpr int64_t kRows = 14;                 // tiles that are multiplied together: 28 vectors of sums
 constexpr int64_t kTiles = 2 * kRows;         // tiles that are transformed together
 constexpr int64_t kGradientTiles = 48;        // the same of the filter's gradient, whose sums are read and written each time
 constexpr int64_t kGradientRows = 8;          // channels that are multiplied together there
 constexpr int64_t kFilterBlocks = 8;          // of 16 channels and 32 filters, that are worth another thread
-constexpr int64_t kGatheredRows = 64;         // channels of a filter's gradient that are
+constexpr int64_t kGatheredRows = 64;         // channels of a filter's gradient that are worth another thread
 constexpr int64_t kGradientSums = 1 << 19;    // numbers of sums that stay in the cache
 
 // A source of `channels` becomes a result of `filters`. kEdge: points on a side, 4 for filters of 3×3 and 3 for those of 4×4.
@@ -74,6 +72,9 @@ struct Sizes {
 // Memory of a thread that is kept for the next time.
 class Buffer {
  public:
+  Buffer() = default;
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
   ~Buffer() { std::free(memory_); }
   float* Get(int64_t size) {
     if (size > size_) {
@@ -93,9 +94,8 @@ class Buffer {
   int64_t size_ = 0;
 };
 
-WIDE_INLINE __mmask16 Valid(int64_t left) {
-  return left >= kLanes ? 0xffff : left <= 0 ? 0 : static_cast<__mmask16>((1 << left) - 1);
-}
+// What a thread works in.
+thread_local Buffer buffer;
 
 // sums[r] += a[r · kRow + s · kStep] · b[s · 32 …] over all steps s.
 template <int kRowCount, int kRow, int kStep>
@@ -308,7 +308,6 @@ WIDE void TransformBack(const Sizes<kEdge>& s, const Window<2>& window, const fl
 template <int kEdge>
 WIDE void ConvolveTiles(const Sizes<kEdge>& s, const float* x, const float* filter, const After& after, int64_t first,
                         float* out) {
-  thread_local Buffer buffer;
   constexpr int kPoints = Sizes<kEdge>::kPoints;
   const int64_t depth = s.Depth(), point = depth * kTiles, count = std::min(kTiles, s.Tiles() - first);
   float* const sources = buffer.Get(kPoints * (point + kTiles * kPanel));
@@ -381,7 +380,6 @@ struct Share {
 // Σ x' ⊙ A g Aᵀ over the tiles of a share, to sums [panels, points, depth, 32].
 template <int kEdge>
 WIDE void SumTiles(const Sizes<kEdge>& s, const float* x, const float* g, const Share& share, float* sums) {
-  thread_local Buffer buffer;
   constexpr int kPoints = Sizes<kEdge>::kPoints;
   const int64_t depth = s.Depth(), source = depth * kGradientTiles, gradient = share.panels * kGradientTiles * kPanel;
   float* const sources = buffer.Get(kPoints * (source + gradient));
@@ -455,7 +453,8 @@ struct Shares {
     groups = Blocks(s.Panels(), most);
     panels = Blocks(s.Panels(), groups);
     groups = Blocks(s.Panels(), panels);
-    tiles = Blocks(s.Tiles(), Blocks(Processors(), groups));
+    // A part of fewer tiles would have more to do with its sums than with them.
+    tiles = std::max(kGradientTiles, Blocks(s.Tiles(), Blocks(Processors(), groups)));
     parts = Blocks(s.Tiles(), tiles);
   }
 };
@@ -510,7 +509,7 @@ void Forward(const Options& options, bool has_bias, TF_OpKernelContext* context,
   const Tensor out = Tensor::Output(context, TF_FLOAT, {s.images, s.out_height, s.out_width, s.filters}, status);
   const Tensor filter = Tensor::Scratch(context, TF_FLOAT, s.Filter(), status);
   if (!status.ok()) return;
-  const After after = {has_bias ? bias.as<float>() : nullptr, options.relu};
+  const After after = {has_bias ? bias.as<float>() : nullptr, has_bias && options.relu};
   Convolve(s, x.as<float>(), w.as<float>(), after, filter.as<float>(), out.as<float>());
 }
 
@@ -523,7 +522,7 @@ void Back(TF_OpKernelContext* context, Status& status) {
   if (sizes.size() != 4 || back.size() != 4) return status.Refuse("There must be four sizes, and g must be [N, H, W, K].");
   const int32_t* const in = sizes.as<int32_t>();
   const int64_t step = Sizes<kEdge>::kStep;
-  if (!Fits<kEdge>(taps, in[3], back[3]) || back[0] != in[0] || back[1] != Blocks(in[1], step) ||
+  if (std::any_of(in, in + 4, [](int32_t size) { return size < 0; }) || !Fits<kEdge>(taps, in[3], back[3]) || back[0] != in[0] || back[1] != Blocks(in[1], step) ||
       back[2] != Blocks(in[2], step))
     return status.Refuse("The sizes must be those of the images of g and the filter.");
   const Sizes<kEdge> s = {back[0], back[1], back[2], back[3], in[1], in[2], in[3], true};
@@ -545,7 +544,7 @@ void Filter(TF_OpKernelContext* context, Status& status) {
   const Sizes<kEdge> s = {in[0], in[1], in[2], in[3], back[1], back[2], back[3]};
   const Tensor out = Tensor::Output(context, TF_FLOAT, {edge, edge, s.channels, s.filters}, status);
   if (!status.ok()) return;
-  if (s.Tiles() == 0) return std::fill_n(out.as<float>(), out.size(), 0.0f), void();
+  if (s.Tiles() * s.channels * s.filters == 0) return std::fill_n(out.as<float>(), out.size(), 0.0f), void();
   const Tensor sums = Tensor::Scratch(context, TF_FLOAT, Shares(s).parts * s.Filter(), status);
   if (status.ok()) FilterGradient(s, x.as<float>(), g.as<float>(), sums.as<float>(), out.as<float>());
 }
@@ -567,8 +566,9 @@ void ComputeFilter(void* state, TF_OpKernelContext* context, Status& status) {
 std::vector<gyre::Kernel> WinogradKernels() {
   const char *x = "x: float", *w = "w: float", *g = "g: float", *y = "y: float";
   const auto kernel = [](const char* name, std::vector<const char*> inputs, const char* output, auto compute) {
-    return Kernel{name, inputs, {output}, compute, &TF_ShapeInferenceContextSetUnknownShape, {"filter: int", "relu: bool"},
-                  &CreateOptions, [](void* state) { delete static_cast<Options*>(state); }};
+    return Kernel{name, inputs, {output}, compute, &TF_ShapeInferenceContextSetUnknownShape,
+                  {"filter: int", "relu: bool = false"}, &CreateOptions,
+                  [](void* state) { delete static_cast<Options*>(state); }};
   };
   return {kernel("GyreConvolution", {x, w}, y, &Reporting<&ComputeForward<false>>),
           kernel("GyreConvolutionBias", {x, w, "bias: float"}, y, &Reporting<&ComputeForward<true>>),

@@ -67,7 +67,10 @@ function groupMean(x: tf.Tensor, groups: number): tf.Tensor3D {
   return tf.reshape(x, [count, 1, channels])
 }
 
-/** Group normalisation with scale and shift, and SiLU where that is said. x [N, P, C] (P positions), scale and shift [C]. */
+/**
+ * Group normalisation with scale and shift, and SiLU where that is said. x [N, P, C] (P positions), scale and shift [C].
+ * On an engine that has it as one operation it has a first derivative only.
+ */
 export function groupNorm(
   x: tf.Tensor3D,
   scale: tf.Tensor,

@@ -35,7 +35,7 @@ const sumOnly: Record<string, Attribute> = { fused_ops: { kind: 'strings', value
 /**
  * As a ReLU, oneDNN would make zero of what is not a number, and a step that went wrong would pass as sound. With the
  * smallest normal slope it does not, and what is left of a negative number (at most 4, of the largest there is) vanishes
- * in any sum of ordinary ones. Minus infinity stays, and makes the step unsound where eagerly it becomes zero.
+ * in any sum of ordinary ones. Minus infinity stays in oneDNN's, and makes the step unsound where eagerly it becomes zero.
  */
 const leaky: Record<string, Attribute> = {
   fused_ops: { kind: 'strings', value: ['BiasAdd', 'LeakyRelu'] },

@@ -1,5 +1,5 @@
 // Mixed precision as a pass over a recorded step: convolutions, the matrix products of attention and what lies between
-// them in bfloat16; search, losses, norms and the optimiser stay in float32. Weights stay float32, too: each step casts
+// them in bfloat16; search, losses, norms (which read and write it where they can) and the optimiser compute in float32. Weights stay float32, too: each step casts
 // them where a convolution reads them, and casts its gradient back.
 import {
   append,
@@ -51,7 +51,8 @@ function readsLow(graph: Graph, node: GraphNode, low: ReadonlySet<number>): bool
   const isLow = ({ node: of, output }: Ref): boolean =>
     low.has(of) && (output === 0 || !(nodeAt(graph, of).op in either))
   const kinds = either[node.op]
-  if (kinds) return node.inputs.slice(kinds.length - 1, kinds.length).every(isLow)
+  const images = kinds && node.inputs[kinds.length - 1]
+  if (images) return isLow(images)
   if (!between.has(node.op)) return false
   const floats = node.inputs.filter((ref) => isFloat(graph, ref))
   const read = node.op === 'BiasAdd' ? floats.slice(0, 1) : floats

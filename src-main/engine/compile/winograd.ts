@@ -13,15 +13,24 @@ const stepsOf: Readonly<Record<number, number>> = { 3: 1, 4: 2 }
 const integers = (attribute: Attribute | undefined): string =>
   attribute?.kind === 'ints' ? attribute.value.join() : ''
 
-/** Whether ours does what the convolution `node` does with a filter `w` [F, F, C, K]: there are zeros around the images. */
-function fits({ attributes, outputs }: GraphNode, w: readonly number[]): boolean {
-  const [edge = 0, width, ...channels] = w
+/**
+ * Whether ours does what the convolution `node` does with a filter `w` [F, F, C, K] on images of `channels`: there are zeros
+ * around them.
+ */
+function fits(
+  { attributes, outputs }: GraphNode,
+  w: readonly number[],
+  channels: number | undefined,
+): boolean {
+  const [edge = 0, width, ...counts] = w
   const { strides, dilations, padding, data_format: format } = attributes
   const step = stepsOf[edge]
   return (
     outputs[0]?.dtype === dataTypes.float32 &&
     width === edge &&
-    channels.every((count) => count >= leastChannels) &&
+    // Not where each filter reads some of the channels only.
+    counts[0] === channels &&
+    counts.every((count) => count >= leastChannels) &&
     step !== undefined &&
     integers(strides) === [1, step, step, 1].join() &&
     (dilations === undefined || integers(dilations) === '1,1,1,1') &&
@@ -33,9 +42,14 @@ function fits({ attributes, outputs }: GraphNode, w: readonly number[]): boolean
 /** The operation in place of `node`, or null where there is none. */
 function replacement(graph: Graph, node: GraphNode): Replacement | null {
   const [first, second, third] = node.inputs
-  const own = (op: string, w: Ref | readonly number[] | undefined, ...inputs: (Ref | undefined)[]) => {
-    const shape = w && ('node' in w ? typeOf(graph, w).shape : w)
-    if (!shape || !fits(node, shape)) return null
+  const shapeOf = (ref: Ref | undefined): readonly number[] => (ref ? typeOf(graph, ref).shape : [])
+  const result = node.outputs[0]?.shape ?? []
+  const own = (
+    op: string,
+    [shape, images]: [w: readonly number[], x: readonly number[]],
+    ...inputs: (Ref | undefined)[]
+  ) => {
+    if (!fits(node, shape, images[3])) return null
     const steps = node.attributes['fused_ops']
     const relu = steps?.kind === 'strings' && steps.value.includes('LeakyRelu')
     const filter = { kind: 'int', value: shape[0] ?? 0 } as const
@@ -47,13 +61,13 @@ function replacement(graph: Graph, node: GraphNode): Replacement | null {
   }
   switch (node.op) {
     case 'Conv2D':
-      return own('GyreConvolution', second, first, second)
+      return own('GyreConvolution', [shapeOf(second), shapeOf(first)], first, second)
     case '_FusedConv2D':
-      return own('GyreConvolutionBias', second, first, second, third)
+      return own('GyreConvolutionBias', [shapeOf(second), shapeOf(first)], first, second, third)
     case 'Conv2DBackpropInput':
-      return own('GyreConvolutionBack', second, first, second, third)
+      return own('GyreConvolutionBack', [shapeOf(second), result], first, second, third)
     case 'Conv2DBackpropFilter':
-      return own('GyreConvolutionFilter', node.outputs[0]?.shape, first, third)
+      return own('GyreConvolutionFilter', [result, shapeOf(first)], first, third)
     default:
       return null
   }

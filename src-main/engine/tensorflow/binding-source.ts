@@ -1,6 +1,6 @@
 // The native parts: where their C++ lies, which version of it this is, and how a compiler call builds it. The binding of
-// tfjs-node runs single operations; our own module beside it runs whole graphs, and has the rotation trick as one operation. Both use Node-API 8 only, so one build
-// serves every Node and Electron.
+// tfjs-node runs single operations; our own module beside it runs whole graphs, and has operations of our own. Both use
+// Node-API 8 only, so one build serves every Node and Electron.
 import { createHash } from 'node:crypto'
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -55,7 +55,7 @@ const sourceFolder = (): string => join(packageFolder('@tensorflow/tfjs-node-gpu
 const ownFiles = [
   ...['gyre_graph.cpp', 'gyre_rotate_back.cpp', 'gyre_winograd.cpp', 'gyre_group_norm.cpp'],
   ...['gyre_filter_gradient.cpp', 'gyre_bfloat16.cpp'],
-  ...['gyre_kernel.cpp', 'gyre_kernel.hpp'],
+  ...['gyre_kernel.cpp', 'gyre_kernel.hpp', 'gyre_wide.hpp'],
 ]
 
 /** The sources of our own module (`.cpp`: packagers leave `.cc` out): in `resources`, some folders above the sources or the built entry. */
