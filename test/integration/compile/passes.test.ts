@@ -3,14 +3,17 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { configSchema, type ConfigInput } from '#shared/config/index'
-import { lowNodes } from '#main/engine/compile/bfloat16'
+import { fuseActivations } from '#main/engine/compile/activations'
+import { lowNodes, toBfloat16 } from '#main/engine/compile/bfloat16'
 import { fuse } from '#main/engine/compile/fuse'
-import { nodeAt, reachable, typeOf, type Graph, type GraphNode } from '#main/engine/compile/graph'
+import { dataTypes, nodeAt, reachable, typeOf, type Graph, type GraphNode } from '#main/engine/compile/graph'
 import { record, type NativeBackend } from '#main/engine/compile/recorder'
 import { withShapes } from '#main/engine/compile/shapes'
-import { loadEngine, type Engine } from '#main/engine/index'
+import { useWinograd } from '#main/engine/compile/winograd'
+import { loadEngine, type Engine, type NativeGraph } from '#main/engine/index'
 import { computeStep, createModel, createOptimizer, createRandom, stepInputs } from '#main/model/index'
 import { stepVariables } from '#main/train/compiled-steps'
+import { openSteps } from '#main/train/open-steps'
 
 let engine: Engine
 beforeAll(async () => {
@@ -23,10 +26,17 @@ interface Recorded {
   /** Nodes that the results need. */
   needed: Set<number>
   weights: number
+  roots: number[]
+}
+
+const small = { imageSize: 16, batchSize: 2, channels: 8, residualBlocks: 1, codebookSize: 24, codeDim: 4 }
+
+function nativeGraphs(): NativeGraph {
+  if (!engine.graphs) throw new Error('This engine runs no graphs.')
+  return engine.graphs
 }
 
 function recorded(input: ConfigInput): Recorded {
-  const small = { imageSize: 16, batchSize: 2, channels: 8, residualBlocks: 1, codebookSize: 24, codeDim: 4 }
   const config = configSchema.parse({ ...small, ...input })
   const model = createModel(config, 1)
   const optimizer = createOptimizer(config, model)
@@ -40,9 +50,7 @@ function recorded(input: ConfigInput): Recorded {
     const inputs = stepInputs(model, optimizer, x, { learningRate: 1e-3, t: 1, random: createRandom(1) })
     const { keep, rate, epsilon } = inputs
     const feeds = new Map<string, tf.Tensor>(Object.entries({ x, keep, rate, epsilon }))
-    const { graphs: native } = engine
-    if (!native) throw new Error('This engine runs no graphs.')
-    const recording = withShapes(native, (describe) =>
+    const recording = withShapes(nativeGraphs(), (describe) =>
       record(
         tf.backend() as unknown as NativeBackend,
         describe,
@@ -69,7 +77,7 @@ function recorded(input: ConfigInput): Recorded {
   const weights = model.trainable.size
   optimizer.dispose()
   model.dispose()
-  return { graph, needed, weights }
+  return { graph, needed, weights, roots }
 }
 
 const nodesOf = ({ graph, needed }: Recorded, ...ops: string[]): [number, GraphNode][] =>
@@ -122,6 +130,75 @@ describe.each([
     expect(products).toHaveLength(1)
     for (const [index] of products) expect(low.has(index)).toBe(false)
   })
+})
+
+describe('our own convolutions', () => {
+  const wide = { network: 'quick', channels: 64 } as const
+  const names = ['GyreConvolution', 'GyreConvolutionBias', 'GyreConvolutionBack', 'GyreConvolutionFilter']
+
+  it('take the place of every one that they fit', () => {
+    const step = recorded(wide)
+    const before = nodesOf(step, 'Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter').length
+    fuseActivations(step.graph)
+    useWinograd(step.graph)
+    // What is fused reads what it was made of.
+    const after = { ...step, needed: reachable(step.graph, step.roots) }
+    // Down from 32 to 64, the two of 3×3 behind it, one in each of two residual blocks, and up from 64 to 32: forwards,
+    // to the images and to the filter. The other two of 3×3 have too few channels on one side.
+    const own = nodesOf(after, ...names)
+    expect(own).toHaveLength(3 * 5)
+    const theirs = ['Conv2D', '_FusedConv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter']
+    expect(nodesOf(after, ...theirs)).toHaveLength(before - own.length)
+  })
+
+  it('are in the graph that TensorFlow is given', async (context) => {
+    const native = nativeGraphs()
+    context.skip(!native.operations().includes('GyreConvolution'), 'This processor has no AVX-512.')
+    const given: string[] = []
+    const graphs: NativeGraph = {
+      ...native,
+      extend: (session, definition) => {
+        given.push(Buffer.from(definition).toString('latin1'))
+        native.extend(session, definition)
+      },
+    }
+    const config = configSchema.parse({ ...small, ...wide })
+    const model = createModel(config, 1)
+    const optimizer = createOptimizer(config, model)
+    const steps = openSteps(model, optimizer, { engine: { id: 'tensorflow-cpu', graphs } })
+    const values = new Float32Array(2 * 16 * 16 * 3).fill(0.5)
+    await steps.take({ values, learningRate: 1e-3, t: 1, random: createRandom(1), diagnose: false })
+    for (const name of names.slice(1)) expect(given.some((text) => text.includes(name))).toBe(true)
+    steps.close()
+    optimizer.dispose()
+    model.dispose()
+  })
+})
+
+it('group normalisation reads and writes bfloat16, and has all else in float32', (context) => {
+  const operations = nativeGraphs().operations()
+  context.skip(!operations.includes('GyreGroupNorm'), 'This processor has no AVX-512.')
+  const step = recorded({ network: 'cnn', channelMultipliers: [1, 2] })
+  const { graph } = step
+  toBfloat16(graph)
+  const { bfloat16, float32 } = dataTypes
+  const after = { ...step, needed: reachable(graph, step.roots) }
+  const typesOf = (node: GraphNode): number[] => node.inputs.map((ref) => typeOf(graph, ref).dtype)
+  const forward = nodesOf(after, 'GyreGroupNorm')
+  const back = nodesOf(after, 'GyreGroupNormBack')
+  expect(forward.length).toBeGreaterThan(10)
+  expect(back).toHaveLength(forward.length)
+  for (const [, node] of forward) {
+    expect(typesOf(node)).toEqual([bfloat16, float32, float32])
+    expect(node.outputs.map(({ dtype }) => dtype)).toEqual([bfloat16, float32])
+    expect(node.attributes).toMatchObject({ Tx: { value: bfloat16 }, Ty: { value: bfloat16 } })
+  }
+  for (const [, node] of back) {
+    const [g, ...others] = typesOf(node)
+    expect(others).toEqual([bfloat16, float32, float32, float32])
+    expect(node.outputs.map(({ dtype }) => dtype)).toEqual([bfloat16, float32, float32])
+    expect(node.attributes).toMatchObject({ Tg: { value: g }, Tx: { value: bfloat16 } })
+  }
 })
 
 it('attention multiplies in bfloat16 where both factors come from the network', () => {

@@ -1,5 +1,6 @@
-// Our convolutions of 3×3, and of 4×4 in steps of two, and their gradients against the definition in double precision, beside TensorFlow's own: whatever the
-// size, as near to the exact sums as float32 can be.
+// Our convolutions of 3×3, and of 4×4 in steps of two, and their gradients against the definition in double precision:
+// whatever the size, as near to the exact sums as float32 can be.
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fuseActivations } from '#main/engine/compile/activations'
@@ -29,7 +30,7 @@ interface Given extends Convolution {
 
 /** Numbers of mixed size and sign, from a seed: arrays of thousands that need not shrink. */
 function numbers(count: number, seed: number): Float32Array {
-  let state = seed | 1
+  let state = 2 * seed + 1
   return Float32Array.from({ length: count }, () => {
     state ^= state << 13
     state ^= state >>> 17
@@ -225,10 +226,22 @@ it('lets what is not a number through, also past a ReLU', (context) => {
   expect(values.every(Number.isNaN)).toBe(true)
 })
 
-it('gives the same bits every time', (context) => {
+/** Of 32 channels and 48 filters; enough tiles for several threads. */
+function fixed(stride: 1 | 2): Given {
+  const convolution = {
+    ...{ image: [4, 11 * stride, 11 * stride, 32], kernel: [2 + stride, 2 + stride, 32, 48] },
+    ...{ stride, padding: 'SAME' as const },
+  }
+  return {
+    ...convolution,
+    ...{ x: numbers(sizeOf(convolution.image), 1), w: numbers(sizeOf(convolution.kernel), 2) },
+    ...{ g: numbers(sizeOf(outputOf(convolution)), 3), bias: numbers(48, 4) },
+  }
+}
+
+it.for([1, 2] as const)('gives the same bits every time, in steps of %i', (stride, context) => {
   runner.needs(context, 'GyreConvolutionFilter')
-  const [all] = fc.sample(given, { numRuns: 1, seed: 5 })
-  if (!all) throw new Error('Nothing was drawn.')
+  const all = fixed(stride)
   for (const [, , build] of operations) {
     const [first, ...others] = Array.from(
       { length: 5 },
@@ -238,12 +251,26 @@ it('gives the same bits every time', (context) => {
   }
 })
 
+it.for([NaN, Infinity, -Infinity])('a single %f is not lost', (wrong, context) => {
+  runner.needs(context, 'GyreConvolution')
+  for (const stride of [1, 2] as const)
+    for (const [, wanted, build] of operations) {
+      const all = fixed(stride)
+      const read = wanted === 'y' ? all.x : all.g
+      read[1000] = wrong
+      const { values } = run((b) => build(b, all), all, useWinograd)
+      expect(values.some((value) => !Number.isFinite(value))).toBe(true)
+    }
+})
+
 it.each([
   ['another size', { kernel: [5, 5, 16, 16] }],
   ['3×3 in steps of two', { stride: 2 }],
   ['4×4 in steps of one', { kernel: [4, 4, 16, 16] }],
   ['no zeros around the image', { padding: 'VALID' as const }],
   ['few channels', { kernel: [3, 3, 3, 16] }],
+  ['few filters', { kernel: [3, 3, 16, 8] }],
+  ['another width', { kernel: [3, 4, 16, 16] }],
 ])('leaves %s alone', (_, change) => {
   const convolution: Convolution = {
     ...{ image: [1, 8, 8, 16], kernel: [3, 3, 16, 16], stride: 1, padding: 'SAME' },
@@ -255,4 +282,34 @@ it.each([
   builder.node('Conv2D', inputs, outputOf(convolution), attributesOf(convolution, float32), float32)
   useWinograd(builder.graph)
   expect(builder.graph.nodes.at(-1)?.op).toBe('Conv2D')
+})
+
+it('leaves bfloat16, dilated and grouped convolutions alone', () => {
+  const convolution: Convolution = {
+    ...{ image: [1, 8, 8, 16], kernel: [3, 3, 16, 16] },
+    ...{ stride: 1, padding: 'SAME' },
+  }
+  const attributes = attributesOf(convolution, float32)
+  const dilations = { kind: 'ints', value: [1, 2, 2, 1] } as const
+  const cases: [dtype: number, channels: number, changes: typeof attributes][] = [
+    [dataTypes.bfloat16, 16, { T: typeAttribute(dataTypes.bfloat16) }],
+    [float32, 16, { dilations }],
+    [float32, 32, {}],
+  ]
+  for (const [dtype, channels, changes] of cases) {
+    const builder = new GraphBuilder()
+    const inputs = [builder.input('x', [1, 8, 8, channels], dtype), builder.input('w', [3, 3, 16, 16], dtype)]
+    builder.node('Conv2D', inputs, [1, 8, 8, 16], { ...attributes, ...changes }, dtype)
+    useWinograd(builder.graph)
+    expect(builder.graph.nodes.at(-1)?.op).toBe('Conv2D')
+  }
+})
+
+it('is there where the processor has AVX-512', (context) => {
+  const flags = process.platform === 'linux' ? readFileSync('/proc/cpuinfo', 'utf8') : ''
+  context.skip(!/\bavx512f\b/.test(flags), 'This processor has no AVX-512.')
+  const all = fixed(1)
+  const [[own, , build] = []] = operations
+  if (!build) throw new Error('There is no operation.')
+  expect(run((b) => build(b, all), all, useWinograd).ops).toContain(own)
 })
