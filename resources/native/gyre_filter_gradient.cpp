@@ -196,27 +196,74 @@ WITH_TILES void Multiply(const Sizes& s, const Half* left, const Half* right, in
   if (M > 1 && N > 1) _tile_stored(3, c + kEdge * kLine + 64, kLine);
 }
 
-// The gradient of M by N tiles of channels and filters from blocks `c` and `k` on, for one row of the filter. Goes over
-// the pixels in runs that the nearest cache holds, so that each is fetched once for all taps.
+// A column of the result: two blocks of filters under one row of the filter. How many are summed together, and over which share
+// of the pixels, so that their sums stay in the cache and every processor has some.
+struct Shares {
+  int64_t across, columns, groups, parts, chunks;
+
+  explicit Shares(const Sizes& s) {
+    constexpr int64_t kSums = 1 << 18;
+    across = Blocks(s.FilterBlocks(), 2);
+    const int64_t all = across * s.kernel[0], most = std::max<int64_t>(1, kSums / SumsOf(s));
+    groups = Blocks(all, most);
+    columns = Blocks(all, groups);
+    groups = Blocks(all, columns);
+    chunks = Blocks(s.images * s.Chunks(), Blocks(Processors(), groups));
+    parts = Blocks(s.images * s.Chunks(), chunks);
+  }
+  // Numbers of a column's sums, [channel blocks of two, taps, 32, 32].
+  static int64_t SumsOf(const Sizes& s) { return Blocks(s.ChannelBlocks(), 2) * s.kernel[1] * kPair; }
+
+  static constexpr int64_t kPair = 4 * kEdge * kEdge;
+};
+
+// Adds the gradient of M by N tiles of channels and filters from blocks `c` and `k` on, for one row of the filter, over the
+// chunks from `first` to `end`. Goes over them in runs that the nearest cache holds, so that each is fetched once for all taps.
 template <int M, int N>
-WITH_TILES void FilterRow(const Sizes& s, const Half* left, const Half* right, int64_t c, int64_t k, int64_t ky, float* out) {
+WITH_TILES void SumRuns(const Sizes& s, const Half* left, const Half* right, int64_t c, int64_t k, int64_t ky, int64_t first,
+                        int64_t end, float* sums) {
   constexpr int64_t kRun = 8;
-  const int64_t taps = s.kernel[1], tile = M * N * kEdge * kEdge, all = s.images * s.Chunks();
-  std::vector<float> tiles(taps * tile);
-  ConfigureTiles();
-  for (int64_t first = 0; first < all; first += kRun)
-    for (int64_t kx = 0; kx < taps; kx++) {
+  for (; first < end; first += kRun)
+    for (int64_t kx = 0; kx < s.kernel[1]; kx++) {
       const int64_t plane = ky % s.strides[0] * s.strides[1] + kx % s.strides[1];
       const int64_t offset = ky / s.strides[0] * s.PlaneWidth() + kx / s.strides[1];
       const Half* a = left + (plane * s.ChannelBlocks() + c) * kEdge * s.Row() + offset;
-      Multiply<M, N>(s, a, right + k * all * kTileBytes / 2, first, std::min(kRun, all - first), &tiles[kx * tile]);
+      const Half* b = right + k * s.images * s.Chunks() * kTileBytes / 2;
+      Multiply<M, N>(s, a, b, first, std::min(kRun, end - first), sums + kx * Shares::kPair);
     }
+}
+
+// The sums of `count` columns from `column` on, over the chunks from `first` to `end`: strip by strip, which the cache holds too.
+WITH_TILES void SumColumns(const Sizes& s, const Half* left, const Half* right, int64_t column, int64_t count, int64_t first,
+                           int64_t end, float* sums) {
+  constexpr int64_t kStrip = 1 << 20;  // bytes of both matrices
+  const int64_t across = Blocks(s.FilterBlocks(), 2);
+  const int64_t strip = std::max<int64_t>(8, kStrip / ((s.ChannelBlocks() + s.FilterBlocks()) * kTileBytes));
+  ConfigureTiles();
+  for (; first < end; first += strip)
+    for (int64_t i = 0; i < count; i++)
+      for (int64_t c = 0; c < s.ChannelBlocks(); c += 2) {
+        const int64_t k = (column + i) % across * 2, ky = (column + i) / across;
+        const bool two_down = c + 1 < s.ChannelBlocks(), two_across = k + 1 < s.FilterBlocks();
+        float* const to = sums + i * Shares::SumsOf(s) + c / 2 * s.kernel[1] * Shares::kPair;
+        (two_down ? two_across ? SumRuns<2, 2> : SumRuns<2, 1>
+                  : two_across ? SumRuns<1, 2> : SumRuns<1, 1>)(s, left, right, c, k, ky, first, std::min(end, first + strip), to);
+      }
   _tile_release();
-  constexpr int64_t kLine = N * kEdge;
-  for (int64_t kx = 0; kx < taps; kx++)
-    for (int64_t r = 0; r < M * kEdge && c * kEdge + r < s.channels; r++)
-      std::memcpy(out + ((ky * taps + kx) * s.channels + c * kEdge + r) * s.filters + k * kEdge,
-                  &tiles[kx * tile + r * kLine], std::min(kLine, s.filters - k * kEdge) * sizeof(float));
+}
+
+// One column of the result, from the sums of all parts.
+void WriteColumn(const Sizes& s, int64_t column, const std::vector<const float*>& parts, float* out) {
+  const int64_t across = Blocks(s.FilterBlocks(), 2), k = column % across * 2, ky = column / across;
+  const int64_t line = (k + 1 < s.FilterBlocks() ? 2 : 1) * kEdge, width = std::min(line, s.filters - k * kEdge);
+  for (int64_t c = 0; c < s.channels; c++)
+    for (int64_t kx = 0; kx < s.kernel[1]; kx++) {
+      const int64_t at = (c / (2 * kEdge) * s.kernel[1] + kx) * Shares::kPair + c % (2 * kEdge) * line;
+      float* const to = out + ((ky * s.kernel[1] + kx) * s.channels + c) * s.filters + k * kEdge;
+      std::copy_n(parts[0] + at, width, to);
+      for (size_t part = 1; part < parts.size(); part++)
+        for (int64_t i = 0; i < width; i++) to[i] += parts[part][at + i];
+    }
 }
 
 void FilterGradient(const Sizes& s, const Half* x, const Half* g, Half* left, Half* right, float* out) {
@@ -233,14 +280,20 @@ void FilterGradient(const Sizes& s, const Half* x, const Half* g, Half* left, Ha
     FillPairs(s, pixels, block, g + n * s.out_height * s.out_width * s.filters,
               right + (i - fills) * s.Chunks() * kTileBytes / 2);
   });
-  const int64_t across = Blocks(s.FilterBlocks(), 2), down = Blocks(s.ChannelBlocks(), 2);
-  ForEach(down * across * s.kernel[0], [&](int64_t i) {
-    const int64_t ky = i % s.kernel[0], k = i / s.kernel[0] % across * 2, c = i / s.kernel[0] / across * 2;
-    const bool two_across = k + 1 < s.FilterBlocks();
-    if (c + 1 < s.ChannelBlocks())
-      (two_across ? FilterRow<2, 2> : FilterRow<2, 1>)(s, left, right, c, k, ky, out);
-    else
-      (two_across ? FilterRow<1, 2> : FilterRow<1, 1>)(s, left, right, c, k, ky, out);
+  const Shares shares(s);
+  const int64_t columns = shares.across * s.kernel[0];
+  std::vector<std::vector<float>> sums(shares.groups * shares.parts);
+  ForEach(shares.groups * shares.parts, [&](int64_t i) {
+    const int64_t column = i / shares.parts * shares.columns, first = i % shares.parts * shares.chunks;
+    const int64_t count = std::min(shares.columns, columns - column);
+    sums[i].resize(count * Shares::SumsOf(s));
+    SumColumns(s, left, right, column, count, first, std::min(first + shares.chunks, s.images * s.Chunks()), sums[i].data());
+  });
+  ForEach(columns, [&](int64_t column) {
+    std::vector<const float*> parts;
+    for (int64_t part = 0; part < shares.parts; part++)
+      parts.push_back(sums[column / shares.columns * shares.parts + part].data() + column % shares.columns * Shares::SumsOf(s));
+    WriteColumn(s, column, parts, out);
   });
 }
 
@@ -276,6 +329,7 @@ void ComputeFilterGradient(void* state, TF_OpKernelContext* context, Status& sta
   std::copy_n(attributes.padding, 2, s.padding);
   const Tensor out =
       Tensor::Output(context, TF_FLOAT, {s.kernel[0], s.kernel[1], s.channels, s.filters}, status);
+  if (status.ok() && g.size() == 0) return std::fill_n(out.as<float>(), out.size(), 0.0f), void();
   s = s.Together();
   const Tensor left = Tensor::Scratch(context, TF_BFLOAT16, s.Left(), status);
   const Tensor right = Tensor::Scratch(context, TF_BFLOAT16, s.Right(), status);
