@@ -1,6 +1,6 @@
 // Mixed precision as a pass over a recorded step: convolutions, the matrix products of attention and what lies between
-// them in bfloat16; search, losses, norms (which read and write it where they can) and the optimiser compute in float32. Weights stay float32, too: each step casts
-// them where a convolution reads them, and casts its gradient back.
+// them in bfloat16; search, losses, norms (which read and write it where they can) and the optimiser compute in float32.
+// Weights stay float32, too: each step casts them where a convolution reads them, and casts its gradient back.
 import {
   append,
   dataTypes,

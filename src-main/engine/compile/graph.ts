@@ -53,6 +53,12 @@ export function typeOf(graph: Graph, { node, output }: Ref): TensorType {
   return type
 }
 
+/** An attribute that is a list of whole numbers, or null. */
+export function integersOf({ attributes }: GraphNode, name: string): readonly number[] | null {
+  const attribute = attributes[name]
+  return attribute?.kind === 'ints' ? attribute.value : null
+}
+
 /** Appends a node and returns its first output. */
 export function append(graph: Graph, node: GraphNode): Ref {
   graph.nodes.push(node)

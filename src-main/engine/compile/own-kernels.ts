@@ -4,6 +4,7 @@
 import {
   consumersOf,
   dataTypes,
+  integersOf,
   nodeAt,
   typeAttribute,
   typeOf,
@@ -15,11 +16,6 @@ import {
 type Replacement = Pick<GraphNode, 'op' | 'inputs' | 'attributes'>
 
 const ints = (value: readonly number[]): Attribute => ({ kind: 'ints', value })
-
-function integersOf({ attributes }: GraphNode, name: string): readonly number[] | null {
-  const attribute = attributes[name]
-  return attribute?.kind === 'ints' ? attribute.value : null
-}
 
 /** What SAME adds in front of a dimension: half of what the windows reach over, rounded down. */
 const before = (size: number, windows: number, kernel: number, stride: number): number =>

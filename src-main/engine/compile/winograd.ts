@@ -1,6 +1,6 @@
 // Convolutions in float32 and their gradients by our native module, with Winograd's algorithm, which takes about half of the
 // multiplications (`resources/native/gyre_winograd.cpp`). For the processor only; runs after what fuses convolutions.
-import { dataTypes, typeOf, type Attribute, type Graph, type GraphNode, type Ref } from './graph'
+import { dataTypes, integersOf, typeOf, type Graph, type GraphNode, type Ref } from './graph'
 
 type Replacement = Pick<GraphNode, 'op' | 'inputs' | 'attributes'>
 
@@ -10,20 +10,14 @@ const leastChannels = 16
 /** The filters that the module's operations are for, by their edge, and the steps that go with each. */
 const stepsOf: Readonly<Record<number, number>> = { 3: 1, 4: 2 }
 
-const integers = (attribute: Attribute | undefined): string =>
-  attribute?.kind === 'ints' ? attribute.value.join() : ''
-
 /**
  * Whether ours does what the convolution `node` does with a filter `w` [F, F, C, K] on images of `channels`: there are zeros
  * around them.
  */
-function fits(
-  { attributes, outputs }: GraphNode,
-  w: readonly number[],
-  channels: number | undefined,
-): boolean {
+function fits(node: GraphNode, w: readonly number[], channels: number | undefined): boolean {
   const [edge = 0, width, ...counts] = w
-  const { strides, dilations, padding, data_format: format } = attributes
+  const { attributes, outputs } = node
+  const { dilations, padding, data_format: format } = attributes
   const step = stepsOf[edge]
   return (
     outputs[0]?.dtype === dataTypes.float32 &&
@@ -32,8 +26,8 @@ function fits(
     counts[0] === channels &&
     counts.every((count) => count >= leastChannels) &&
     step !== undefined &&
-    integers(strides) === [1, step, step, 1].join() &&
-    (dilations === undefined || integers(dilations) === '1,1,1,1') &&
+    integersOf(node, 'strides')?.join() === [1, step, step, 1].join() &&
+    (dilations === undefined || integersOf(node, 'dilations')?.join() === '1,1,1,1') &&
     padding?.value === 'SAME' &&
     format?.value === 'NHWC'
   )
