@@ -60,10 +60,11 @@ struct Sizes {
   int64_t PlaneWidth() const { return out_width + (kernel[1] - 1) / strides[1]; }
   int64_t Pitch() const { return (out_height + (kernel[0] - 1) / strides[0]) * PlaneWidth(); }
   int64_t Chunks() const { return Blocks(out_height * PlaneWidth(), kPixels); }
-  int64_t Taps() const { return int64_t(kernel[0]) * kernel[1]; }
   int64_t Planes() const { return int64_t(strides[0]) * strides[1]; }
   int64_t ChannelBlocks() const { return Blocks(channels, kEdge); }
   int64_t FilterBlocks() const { return Blocks(filters, kEdge); }
+  int64_t FilterPairs() const { return Blocks(FilterBlocks(), 2); }
+  int64_t Columns() const { return FilterPairs() * kernel[0]; }
   // Numbers from one channel to the next. The last tap's last tile reads past the last image. An odd number of cache lines,
   // so that the rows of a tile do not share one place in the cache.
   int64_t Row() const { return (Blocks(images * Pitch() + Pitch() + 2 * kPixels, kPixels) | 1) * kPixels; }
@@ -196,26 +197,15 @@ WITH_TILES void Multiply(const Sizes& s, const Half* left, const Half* right, in
   if (M > 1 && N > 1) _tile_stored(3, c + kEdge * kLine + 64, kLine);
 }
 
-// A column of the result: two blocks of filters under one row of the filter. How many are summed together, and over which share
-// of the pixels, so that their sums stay in the cache and every processor has some.
-struct Shares {
-  int64_t across, columns, groups, parts, chunks;
+// A column of the result is two blocks of filters under one row of the filter. Its sums: [channel blocks of two, taps, 32, 32].
+constexpr int64_t kPair = 4 * kEdge * kEdge;
+int64_t SumsOf(const Sizes& s) { return Blocks(s.ChannelBlocks(), 2) * s.kernel[1] * kPair; }
 
-  explicit Shares(const Sizes& s) {
-    constexpr int64_t kSums = 1 << 18;
-    across = Blocks(s.FilterBlocks(), 2);
-    const int64_t all = across * s.kernel[0], most = std::max<int64_t>(1, kSums / SumsOf(s));
-    groups = Blocks(all, most);
-    columns = Blocks(all, groups);
-    groups = Blocks(all, columns);
-    chunks = Blocks(s.images * s.Chunks(), Blocks(Processors(), groups));
-    parts = Blocks(s.images * s.Chunks(), chunks);
-  }
-  // Numbers of a column's sums, [channel blocks of two, taps, 32, 32].
-  static int64_t SumsOf(const Sizes& s) { return Blocks(s.ChannelBlocks(), 2) * s.kernel[1] * kPair; }
-
-  static constexpr int64_t kPair = 4 * kEdge * kEdge;
-};
+// How columns, and the chunks of pixels that are summed for each, are shared.
+Division Share(const Sizes& s) {
+  constexpr int64_t kSums = 1 << 18;
+  return Division(s.Columns(), std::max<int64_t>(1, kSums / SumsOf(s)), s.images * s.Chunks());
+}
 
 // Adds the gradient of M by N tiles of channels and filters from blocks `c` and `k` on, for one row of the filter, over the
 // chunks from `first` to `end`. Goes over them in runs that the nearest cache holds, so that each is fetched once for all taps.
@@ -229,7 +219,7 @@ WITH_TILES void SumRuns(const Sizes& s, const Half* left, const Half* right, int
       const int64_t offset = ky / s.strides[0] * s.PlaneWidth() + kx / s.strides[1];
       const Half* a = left + (plane * s.ChannelBlocks() + c) * kEdge * s.Row() + offset;
       const Half* b = right + k * s.images * s.Chunks() * kTileBytes / 2;
-      Multiply<M, N>(s, a, b, first, std::min(kRun, end - first), sums + kx * Shares::kPair);
+      Multiply<M, N>(s, a, b, first, std::min(kRun, end - first), sums + kx * kPair);
     }
 }
 
@@ -237,15 +227,14 @@ WITH_TILES void SumRuns(const Sizes& s, const Half* left, const Half* right, int
 WITH_TILES void SumColumns(const Sizes& s, const Half* left, const Half* right, int64_t column, int64_t count, int64_t first,
                            int64_t end, float* sums) {
   constexpr int64_t kStrip = 1 << 20;  // bytes of both matrices
-  const int64_t across = Blocks(s.FilterBlocks(), 2);
   const int64_t strip = std::max<int64_t>(8, kStrip / ((s.ChannelBlocks() + s.FilterBlocks()) * kTileBytes));
   ConfigureTiles();
   for (; first < end; first += strip)
     for (int64_t i = 0; i < count; i++)
       for (int64_t c = 0; c < s.ChannelBlocks(); c += 2) {
-        const int64_t k = (column + i) % across * 2, ky = (column + i) / across;
+        const int64_t k = (column + i) % s.FilterPairs() * 2, ky = (column + i) / s.FilterPairs();
         const bool two_down = c + 1 < s.ChannelBlocks(), two_across = k + 1 < s.FilterBlocks();
-        float* const to = sums + i * Shares::SumsOf(s) + c / 2 * s.kernel[1] * Shares::kPair;
+        float* const to = sums + i * SumsOf(s) + c / 2 * s.kernel[1] * kPair;
         (two_down ? two_across ? SumRuns<2, 2> : SumRuns<2, 1>
                   : two_across ? SumRuns<1, 2> : SumRuns<1, 1>)(s, left, right, c, k, ky, first, std::min(end, first + strip), to);
       }
@@ -254,11 +243,11 @@ WITH_TILES void SumColumns(const Sizes& s, const Half* left, const Half* right, 
 
 // One column of the result, from the sums of all parts.
 void WriteColumn(const Sizes& s, int64_t column, const std::vector<const float*>& parts, float* out) {
-  const int64_t across = Blocks(s.FilterBlocks(), 2), k = column % across * 2, ky = column / across;
+  const int64_t k = column % s.FilterPairs() * 2, ky = column / s.FilterPairs();
   const int64_t line = (k + 1 < s.FilterBlocks() ? 2 : 1) * kEdge, width = std::min(line, s.filters - k * kEdge);
   for (int64_t c = 0; c < s.channels; c++)
     for (int64_t kx = 0; kx < s.kernel[1]; kx++) {
-      const int64_t at = (c / (2 * kEdge) * s.kernel[1] + kx) * Shares::kPair + c % (2 * kEdge) * line;
+      const int64_t at = (c / (2 * kEdge) * s.kernel[1] + kx) * kPair + c % (2 * kEdge) * line;
       float* const to = out + ((ky * s.kernel[1] + kx) * s.channels + c) * s.filters + k * kEdge;
       std::copy_n(parts[0] + at, width, to);
       for (size_t part = 1; part < parts.size(); part++)
@@ -280,19 +269,19 @@ void FilterGradient(const Sizes& s, const Half* x, const Half* g, Half* left, Ha
     FillPairs(s, pixels, block, g + n * s.out_height * s.out_width * s.filters,
               right + (i - fills) * s.Chunks() * kTileBytes / 2);
   });
-  const Shares shares(s);
-  const int64_t columns = shares.across * s.kernel[0];
+  const Division shares = Share(s);
+  const int64_t columns = s.Columns(), chunks = s.images * s.Chunks();
   std::vector<std::vector<float>> sums(shares.groups * shares.parts);
   ForEach(shares.groups * shares.parts, [&](int64_t i) {
-    const int64_t column = i / shares.parts * shares.columns, first = i % shares.parts * shares.chunks;
-    const int64_t count = std::min(shares.columns, columns - column);
-    sums[i].resize(count * Shares::SumsOf(s));
-    SumColumns(s, left, right, column, count, first, std::min(first + shares.chunks, s.images * s.Chunks()), sums[i].data());
+    const int64_t column = i / shares.parts * shares.units, first = i % shares.parts * shares.rows;
+    const int64_t count = std::min(shares.units, columns - column);
+    sums[i].resize(count * SumsOf(s));
+    SumColumns(s, left, right, column, count, first, std::min(first + shares.rows, chunks), sums[i].data());
   });
   ForEach(columns, [&](int64_t column) {
     std::vector<const float*> parts;
     for (int64_t part = 0; part < shares.parts; part++)
-      parts.push_back(sums[column / shares.columns * shares.parts + part].data() + column % shares.columns * Shares::SumsOf(s));
+      parts.push_back(sums[column / shares.units * shares.parts + part].data() + column % shares.units * SumsOf(s));
     WriteColumn(s, column, parts, out);
   });
 }

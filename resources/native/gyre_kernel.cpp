@@ -158,6 +158,13 @@ int Processors() {
   return count;
 }
 
+Division::Division(int64_t all_units, int64_t most, int64_t all_rows, int64_t least) {
+  units = Blocks(all_units, Blocks(all_units, most));
+  groups = Blocks(all_units, units);
+  rows = std::max(least, Blocks(all_rows, Blocks(Processors(), groups)));
+  parts = Blocks(all_rows, rows);
+}
+
 void ForEach(int64_t count, const std::function<void(int64_t)>& work) {
   static Helpers& helpers = *new Helpers;
   if (count == 1) return work(0);

@@ -112,6 +112,14 @@ void InParts(int64_t size, int64_t part, const std::function<void(int64_t, int64
 // How many processors ForEach uses.
 int Processors();
 
+// How results that are sums over rows are shared out: groups of `units` results, up to `most`, whose sums stay in the cache, and
+// parts of `rows`, at least `least`, so that there is something for every processor.
+struct Division {
+  int64_t units, groups, rows, parts;
+
+  Division(int64_t all_units, int64_t most, int64_t all_rows, int64_t least = 1);
+};
+
 // Whether this processor and this system have what GYRE_TILES and GYRE_WIDE stand for.
 bool HasTiles();
 bool HasWide();

@@ -29,10 +29,21 @@ export function listEngines(options: EngineOptions = {}): Promise<EngineStatus[]
   return Promise.all(engineIds.map((id) => engineStatus(id, options)))
 }
 
+/** Engines that looked right and did not start, with the reason. */
+export type NotStarted = ReadonlyMap<EngineId, string>
+
 /** What `auto` takes, and why the engines before it were passed over. */
-async function chooseBest(options: EngineOptions): Promise<{ id: EngineId; reason: string }> {
+async function chooseBest(
+  options: EngineOptions,
+  notStarted: NotStarted,
+): Promise<{ id: EngineId; reason: string }> {
   const passed: string[] = []
   for (const id of engineIds) {
+    const failure = notStarted.get(id)
+    if (failure !== undefined) {
+      passed.push(failure)
+      continue
+    }
     const { status, onlyByName } = await candidate(id, options)
     if (status.available && !onlyByName) return { id, reason: [status.reason, ...passed.reverse()].join(' ') }
     // Only what is worth saying: not that NVIDIA's engine needs NVIDIA's card, nor what was asked for by name.
@@ -43,14 +54,15 @@ async function chooseBest(options: EngineOptions): Promise<{ id: EngineId; reaso
 }
 
 /**
- * Which engine a run will use, and why, in sentences.
+ * Which engine a run will use, and why, in sentences. `auto` passes over what did not start before.
  * Throws `engine-unavailable` when one is wanted by name and is not there.
  */
 export async function chooseEngine(
   wanted: EngineId | 'auto',
   options: EngineOptions = {},
+  notStarted: NotStarted = new Map(),
 ): Promise<{ id: EngineId; reason: string }> {
-  if (wanted === 'auto') return chooseBest(options)
+  if (wanted === 'auto') return chooseBest(options, notStarted)
   if (!engineIds.includes(wanted))
     throw new GyreError(
       'invalid-input',

@@ -110,9 +110,7 @@ export async function removeEngine(id: EngineId, options: RemoveOptions = {}): P
   if (partOfGyre(id))
     throw new GyreError('unsupported', 'This engine is a part of Gyre and can’t be removed.')
   const { folder } = await tensorFlowState(id, options)
-  const { signal, idleHere } = options
-  if (folder !== null)
-    await removeTensorFlow(folder, { signal, exceptPid: idleHere ? process.pid : undefined })
+  if (folder !== null) await removeTensorFlow(folder, options)
   return engineStatus(id, options)
 }
 
@@ -132,7 +130,7 @@ export async function testEngine(
 ): Promise<EngineTest> {
   const engine = await loadEngine(wanted, options)
   try {
-    const checks = examine(engine.tf)
+    const checks = examine(engine)
     return { id: engine.id, pass: checks.every(({ pass }) => pass), checks }
   } finally {
     engine.close()

@@ -45,8 +45,8 @@ export interface EngineOptions {
 
 export interface RemoveOptions extends EngineOptions {
   signal?: AbortSignal
-  /** This process has made sure that nothing in it computes on the engine. */
-  idleHere?: boolean
+  /** Asked when nobody can load the engine any more: whether nothing in this process computes on it. By default its notes tell. */
+  isIdleHere?: () => boolean
 }
 
 export interface InstallOptions extends EngineOptions {

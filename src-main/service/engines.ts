@@ -53,6 +53,8 @@ export interface EngineParts {
   quiet: Quiet
   /** Makes the trainer let go of an engine; rejects while it works on it. */
   release: (id: EngineId) => Promise<void>
+  /** Whether the trainer has an engine, or is about to. */
+  holds: (id: EngineId) => boolean
   /** How many steps of each kind a measurement takes at most; for tests. */
   benchmarkSteps?: number | undefined
 }
@@ -64,6 +66,8 @@ export class Engines {
   readonly #parts: EngineParts
   /** Trainers of our own that compute on an engine now. */
   readonly #busy = new Map<EngineId, number>()
+  /** What `auto` passes over, since it did not start. */
+  readonly #notStarted = new Map<EngineId, string>()
 
   constructor(parts: EngineParts) {
     this.#parts = parts
@@ -74,7 +78,12 @@ export class Engines {
   }
 
   choose(wish: EngineWish): Promise<{ id: EngineId; reason: string }> {
-    return chooseEngine(wish, this.#parts.options)
+    return chooseEngine(wish, this.#parts.options, this.#notStarted)
+  }
+
+  /** From now on `auto` takes another one, until something about this one changes. */
+  passOver(id: EngineId, reason: string): void {
+    this.#notStarted.set(id, reason)
   }
 
   /** What a wish leads to, without loading it. */
@@ -91,12 +100,14 @@ export class Engines {
   ): StartedJob<EngineStatus> {
     return this.#parts.jobs.start(
       { kind: 'engine-install', title: `Installing ${engineNames[id]}`, engineId: id },
-      (job) =>
-        installEngine(id, {
+      (job) => {
+        this.#notStarted.delete(id)
+        return installEngine(id, {
           ...{ ...this.#parts.options, ...source },
           signal: job.signal,
           onProgress: ({ message, done, total, unit }) => job.update({ phase: message, done, total, unit }),
-        }),
+        })
+      },
     )
   }
 
@@ -105,7 +116,10 @@ export class Engines {
     if ((this.#busy.get(id) ?? 0) > 0)
       throw new GyreError('busy', 'This engine is being tested or measured.', 'Wait until that is over.')
     await this.#parts.release(id)
-    return removeEngine(id, { ...this.#parts.options, idleHere: true })
+    const isIdleHere = (): boolean => (this.#busy.get(id) ?? 0) === 0 && !this.#parts.holds(id)
+    const status = await removeEngine(id, { ...this.#parts.options, isIdleHere })
+    this.#notStarted.delete(id)
+    return status
   }
 
   storage(): Promise<EngineStorage> {
@@ -121,6 +135,8 @@ export class Engines {
     const work = async (trainer: Trainer): Promise<EngineTest> => {
       const arithmetic = await trainer.examine()
       const estimators = await trainer.verify({ kind: 'estimators', file: this.#parts.vectors })
+      // It has started, so it may be taken again.
+      this.#notStarted.delete(id)
       return {
         pass: arithmetic.every(({ pass }) => pass) && estimators.pass,
         checks: [...arithmetic, ...estimators.cases.map(checkOf)],

@@ -16,6 +16,8 @@ export interface BatchQuestion {
   /** The run's packed images. */
   packed: string
   signal: AbortSignal
+  /** Steps of the run were taken before: the memory was enough for its batches once. */
+  hasWorked: boolean
 }
 
 interface Fit {
@@ -99,6 +101,10 @@ async function findFit(
 ): Promise<Fit | null> {
   const signal = AbortSignal.any([question.signal, AbortSignal.timeout(limitMs)])
   const { batchSize: whole } = question.config
+  if (whole === 1 && untried) {
+    const answer = await fits(question, 1, host, signal)
+    return answer === false ? null : { batchSize: 1, tried: answer ?? false }
+  }
   let tooLarge = whole
   for (const batchSize of halves(whole).slice(1)) {
     // Trying what can't fit would only make the system look for memory elsewhere.
@@ -126,11 +132,11 @@ export async function answerMemory(
   question: BatchQuestion,
   probe: BatchProbe,
 ): Promise<GyreError> {
-  const { config, engine, signal } = question
+  const { config, engine, signal, hasWorked } = question
   const wasStopped = (): boolean => signal.aborted
   if (!concernsMemory(error, engine) || wasStopped()) return error
-  // A process that was ended may have been ended for the memory that others took.
-  const fit = await findFit(question, error instanceof TrainerCrash, probe)
+  // A process that was ended may have been ended for the memory that others took, and others may have taken what a run had.
+  const fit = await findFit(question, hasWorked || error instanceof TrainerCrash, probe)
   if (wasStopped()) return error
   const isFault = error instanceof NativeFault
   if (!fit)
@@ -145,7 +151,9 @@ export async function answerMemory(
   const { batchSize, tried } = fit
   if (batchSize === config.batchSize) {
     if (isFault) return error
-    const hint = `A batch size of ${batchSize} fits when it is tried now: other programs may have needed the memory. Resume the run.`
+    const hint = tried
+      ? `A batch size of ${batchSize} fits when it is tried now: something else may have needed the memory. Resume the run.`
+      : 'Something else may have needed the memory. Close other programs and resume the run.'
     return new TrainerCrash('out-of-memory', error.message, hint, { cause: error })
   }
   const what = `batches of ${config.batchSize} images`

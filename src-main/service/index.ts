@@ -109,7 +109,10 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   }
   const trainerHost = chosenHost(hosts, async () => isolation ?? (await settings.get()).trainerIsolation)
   const vectors = bundledVectors(trainerEntry)
-  const trainers: TrainerClient = new TrainerClient(trainerHost, (wish) => engines.choose(wish))
+  const trainers: TrainerClient = new TrainerClient(trainerHost, {
+    choose: (wish) => engines.choose(wish),
+    passOver: (id, reason) => engines.passOver(id, reason),
+  })
   // What may turn out to be broken, and what counts memory, is kept apart whatever the setting.
   const apart = chosenHost(hosts, () => Promise.resolve('process'))
   const bench = new Bench(jobs, apart)
@@ -120,6 +123,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     host: apart,
     benchmarks: new Benchmarks(layout.benchmarksFile),
     release: (id) => trainers.release(id),
+    holds: (id) => trainers.holds(id),
   })
   const onBegin = (runName: string): void => quiet.giveWay(runName)
   const training: Training = new Training({ bus, datasets, jobs, trainers, times, host, apart, onBegin })

@@ -93,22 +93,22 @@ export class Inspector {
   }
 
   async #compute(resolved: Resolved, ref: CheckpointRef): Promise<StartedJob<void> | null> {
-    if (await isThere(resolved.folder)) return null
+    if (await this.#isWhole(resolved)) return null
+    const notice = await damageNotice(resolved.runFolder, ref)
     const running = this.#running.get(resolved.folder)
     if (running) return running
     const { jobs } = this.parts
-    const notice = await damageNotice(resolved.runFolder, ref)
     const title = notice === null ? 'Codebook' : `Codebook. ${notice}`
     const about = { kind: 'inspect', title, unit: 'images' } as const
     const job = jobs.start({ ...about, runId: resolved.runId, datasetId: resolved.dataset.id }, (context) =>
       this.parts.operations.prepared(
         { runId: resolved.runId, checkpoint: resolved.step, datasetId: resolved.dataset.id },
         context,
-        async ({ trainer, runFolder, packed }) => {
+        async ({ trainer, runFolder, packed, signal }) => {
           const { step: checkpoint, split, folder: out } = resolved
           await trainer.inspect(
             { runFolder, checkpoint, packed, split, nearest: nearestPerCode, out },
-            { signal: context.signal },
+            { signal },
           )
         },
       ),
@@ -117,6 +117,18 @@ export class Inspector {
     const forget = (): boolean => this.#running.delete(resolved.folder)
     job.finished.then(forget, forget)
     return job
+  }
+
+  /** Whether the result is there to be read. One that is damaged, or of another version of Gyre, is made anew. */
+  async #isWhole(resolved: Resolved): Promise<boolean> {
+    if (!(await isThere(resolved.folder))) return false
+    try {
+      await this.#inspection(resolved)
+      return true
+    } catch (error) {
+      if (error instanceof GyreError && (error.code === 'corrupt' || error.code === 'not-found')) return false
+      throw error
+    }
   }
 
   /** null until the computation is done. */

@@ -27,6 +27,8 @@ interface Prepared {
   engine: EngineUsed
   runFolder: string
   packed: string
+  /** Cancels what is asked of the trainer. */
+  signal: AbortSignal
 }
 
 export interface OperationParts {
@@ -42,10 +44,10 @@ export class Operations {
 
   /** Measures a checkpoint on the run's validation images, or on all images of another dataset. */
   evaluate(target: Target): StartedJob<{ step: number; engine: EngineUsed; validation: ValidationMetrics }> {
-    return this.#job(target, 'Evaluating', async ({ trainer, engine, runFolder, packed }) => {
+    return this.#job(target, 'Evaluating', async ({ trainer, engine, runFolder, packed, signal }) => {
       const split = target.datasetId === undefined ? 'validation' : 'all'
       const { checkpoint } = target
-      return { ...(await trainer.evaluate({ runFolder, checkpoint, packed, split })), engine }
+      return { ...(await trainer.evaluate({ runFolder, checkpoint, packed, split }, { signal })), engine }
     })
   }
 
@@ -53,12 +55,12 @@ export class Operations {
   encode(
     target: Target & { datasetId: string; out: string },
   ): StartedJob<{ images: number; tokens: number[]; step: number; engine: EngineUsed }> {
-    return this.#job(target, 'Encoding', async ({ trainer, engine, runFolder, packed }) => {
+    return this.#job(target, 'Encoding', async ({ trainer, engine, runFolder, packed, signal }) => {
       const out = resolve(target.out)
       await refuseAmongImages(out, await this.parts.datasets.get(target.datasetId))
       await mkdir(dirname(out), { recursive: true })
       const { checkpoint } = target
-      return { ...(await trainer.encode({ runFolder, checkpoint, packed, out })), engine }
+      return { ...(await trainer.encode({ runFolder, checkpoint, packed, out }, { signal })), engine }
     })
   }
 
@@ -77,7 +79,10 @@ export class Operations {
       await mkdir(out, { recursive: true })
       const runFolder = await this.#runFolder(target.runId)
       return this.#withTrainer(target.engine, job, async (trainer, engine) => ({
-        ...(await trainer.decode({ runFolder, checkpoint: target.checkpoint, tokens, out })),
+        ...(await trainer.decode(
+          { runFolder, checkpoint: target.checkpoint, tokens, out },
+          { signal: job.signal },
+        )),
         engine,
       }))
     })
@@ -98,7 +103,7 @@ export class Operations {
     return datasets.using(datasetId, async () => {
       const packed = await datasets.pack(datasetId, transformOf(run.config), job)
       return this.#withTrainer(target.engine, job, (trainer, engine) =>
-        work({ trainer, engine, runFolder, packed }),
+        work({ trainer, engine, runFolder, packed, signal: job.signal }),
       )
     })
   }

@@ -1,6 +1,6 @@
 // The service's end of the trainer: starts it on demand, loads the engine that is wished for, and turns a crash
 // into an error for every call under way. The next call starts a fresh one. Knows no run and no queue.
-import type { EngineWish } from '#shared/contract/common'
+import type { EngineId, EngineWish } from '#shared/contract/common'
 import type { Client } from '#shared/contract/define'
 import { GyreError } from '#shared/contract/errors'
 import type { EngineUsed } from '#shared/contract/files'
@@ -30,26 +30,38 @@ export interface Lent {
 /** Errors after which an engine does not compute any more. */
 const failedEngine: ReadonlySet<string> = new Set(['engine-unavailable', 'out-of-memory'])
 
+/**
+ * Whether others who compute there must not suffer: TensorFlow on the processor gives back what it did get, and is as it
+ * was before. A run must not end because the memory was too small for a look at something else.
+ */
+const goesOn = ({ engine, users }: Loaded, { code }: GyreError): boolean =>
+  code === 'out-of-memory' && engine.id === 'tensorflow-cpu' && users > 1
+
 interface Choice {
-  id: EngineWish
+  id: EngineId
   reason: string
 }
 
-/** Resolves a wish without loading anything. */
-export type ChooseEngine = (wish: EngineWish) => Promise<Choice>
+export interface EngineChooser {
+  /** Resolves a wish without loading anything. */
+  choose(wish: EngineWish): Promise<Choice>
+  /** Told of an engine that looked right and did not start: `auto` must lead to another one. */
+  passOver(id: EngineId, reason: string): void
+}
 
 export class TrainerClient {
   readonly #host: ChosenHost
-  readonly #choose: ChooseEngine
+  readonly #engines: EngineChooser
   #loaded: Loaded | null = null
+  #starting: EngineId | null = null
   /** Loads and replacements happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve()
   #idle: (() => void)[] = []
   #closed = false
 
-  constructor(host: ChosenHost, choose: ChooseEngine) {
+  constructor(host: ChosenHost, engines: EngineChooser) {
     this.#host = host
-    this.#choose = choose
+    this.#engines = engines
   }
 
   /** The engine that is loaded now. */
@@ -62,6 +74,11 @@ export class TrainerClient {
     if (!this.#loaded) return null
     const { trainer, process } = this.#loaded
     return { trainer, isApart: process.isolation === 'process' }
+  }
+
+  /** Whether the engine is loaded here, or is being loaded. */
+  holds(id: EngineId): boolean {
+    return this.#starting === id || this.#loaded?.engine.id === id
   }
 
   /** The engine that somebody computes on right now. */
@@ -86,7 +103,7 @@ export class TrainerClient {
     } catch (error) {
       const explained = await this.#explain(loaded, error)
       // A graphics card that was lost, or memory that is full, serves nobody any more: the next one starts afresh.
-      if (explained instanceof GyreError && failedEngine.has(explained.code)) {
+      if (explained instanceof GyreError && failedEngine.has(explained.code) && !goesOn(loaded, explained)) {
         loaded.failure ??= explained
         await loaded.process.kill()
       }
@@ -138,13 +155,17 @@ export class TrainerClient {
         return { loaded: present, engine: present.engine }
       }
       const concrete = wish === 'any' ? 'auto' : wish
-      const choice = await this.#choose(concrete)
+      const choice = await this.#engines.choose(concrete)
       if (present && (await this.#fits(present, choice)) && present === this.#loaded) {
         present.users += 1
         return { loaded: present, engine: { ...present.engine, reason: choice.reason } }
       }
       if (!present) {
-        await this.#start(choice)
+        await this.#start(choice).catch((error: unknown) => {
+          const other = concrete === 'auto' && choice.id !== 'wasm'
+          if (!other || !(error instanceof GyreError) || error.code !== 'engine-unavailable') throw error
+          this.#engines.passOver(choice.id, error.message)
+        })
         continue
       }
       if (present.users > 0)
@@ -163,6 +184,15 @@ export class TrainerClient {
 
   /** Loads what was chosen, not the wish: the trainer might find another answer to it. */
   async #start({ id, reason }: Choice): Promise<void> {
+    this.#starting = id
+    try {
+      await this.#load(id, reason)
+    } finally {
+      this.#starting = null
+    }
+  }
+
+  async #load(id: EngineId, reason: string): Promise<void> {
     const process = await this.#host.start(id)
     const client = createClient(trainerContract, process.transport)
     try {

@@ -170,12 +170,13 @@ export class Training {
   async #loop(entry: Entry, { trainer, engine, pid, packed, job }: Loop): Promise<Ending> {
     const { run, controller, from } = entry
     const { host, times } = this.#parts
-    controller.signal.throwIfAborted()
     run.update({ engine })
     // Should this process be killed, its trainer may write a last checkpoint before it ends: nobody else may begin then.
     if (pid !== null) await run.shareWith(pid)
     await run.flush()
     await run.log(`Training with ${engine.name} ${engine.version} on ${engine.device}. ${engine.reason}`)
+    // Nothing is awaited from here to `train`: an earlier stop is seen here, a later one reaches the trainer.
+    controller.signal.throwIfAborted()
     const stopListening = this.#listen(entry, trainer, job)
     const onStop = (): void => void trainer.stop().catch(() => undefined)
     controller.signal.addEventListener('abort', onStop, { once: true })
@@ -265,7 +266,7 @@ export class Training {
     const { config, engine, engineWish } = run.file
     job.update({ phase: 'Looking for what went wrong' })
     const id = engineIds.find((one) => one === engine?.id) ?? engineWish
-    const question = { config, engine: id, packed, signal: controller.signal }
+    const question = { config, engine: id, packed, signal: controller.signal, hasWorked: run.file.step > 0 }
     throw await answerMemory(thrown, question, { host: this.#parts.apart })
   }
 

@@ -38,14 +38,21 @@ export function eagerForward(model: VqModel): Forward {
 
 /**
  * As graphs on the variables that `compiler` holds, one for each computation and number of images; what does not fit into
- * a graph runs eagerly. Always in float32.
+ * a graph runs eagerly, and `onEager` is told why. Always in float32.
  */
-export function compiledForward(compiler: Compiler, model: VqModel): Forward {
+export function compiledForward(
+  compiler: Compiler,
+  model: VqModel,
+  onEager: (reason: string) => void = () => undefined,
+): Forward {
   const { imageSize, channelsIn } = model.config
   const graphs = new Map<string, Callable | null>()
   const eager = eagerForward(model)
 
-  function compile<Name extends string>({ compute }: Computation<Name>, count: number): Callable | null {
+  function compile<Name extends string>(
+    { name, compute }: Computation<Name>,
+    count: number,
+  ): Callable | null {
     try {
       return compiler.compile((round) => {
         const shape: [number, number, number, number] = [count, imageSize, imageSize, channelsIn]
@@ -56,8 +63,9 @@ export function compiledForward(compiler: Compiler, model: VqModel): Forward {
         }
       })
     } catch (error) {
-      if (error instanceof CannotCompile) return null
-      throw error
+      if (!(error instanceof CannotCompile)) throw error
+      onEager(`“${name}” runs one operation at a time: it could not be compiled. ${error.message}`)
+      return null
     }
   }
 

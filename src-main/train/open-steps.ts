@@ -20,13 +20,15 @@ export interface OpenedSteps extends Steps {
 interface StepsOptions {
   engine: { id: EngineId; graphs?: NativeGraph }
   execution?: Execution
+  /** Told why something else than the steps runs one operation at a time although the engine could run graphs. */
+  onEager?: (reason: string) => void
 }
 
 /** Throws `unsupported` where the run asks for a precision that the engine or the processor does not have. */
 export function openSteps(
   model: VqModel,
   optimizer: Optimizer,
-  { engine: { id, graphs }, execution = 'compiled' }: StepsOptions,
+  { engine: { id, graphs }, execution = 'compiled', onEager }: StepsOptions,
 ): OpenedSteps {
   const bfloat16 = model.config.precision === 'bfloat16'
   const refusal = bfloat16 ? bfloat16Refusal(id) : null
@@ -40,11 +42,18 @@ export function openSteps(
     const session = new Compiler(graphs, stepVariables(model, optimizer), execution === 'exact')
     compiler = session
     const steps = compiledSteps(session, model, optimizer, { bfloat16 })
-    const forward = compiledForward(session, model)
+    const forward = compiledForward(session, model, onEager)
     return { ...steps, forward, close: () => session.close(), notCompiled: null }
   } catch (error) {
     compiler?.close()
-    if (!(error instanceof CannotCompile) || bfloat16) throw error
+    if (!(error instanceof CannotCompile)) throw error
+    if (bfloat16)
+      throw new GyreError(
+        'unsupported',
+        `The steps could not be compiled, which bfloat16 needs. ${error.message}`,
+        'Set the precision to float32 and start the run again.',
+        { cause: error },
+      )
     const reason = `Steps run one operation at a time, which is slower: they could not be compiled. ${error.message}`
     return { ...eagerSteps(model, optimizer), forward: eagerForward(model), notCompiled: reason }
   }

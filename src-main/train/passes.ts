@@ -16,13 +16,13 @@ export function passBatch(imageSize: number): number {
 }
 
 /**
- * Runs `computation` on each batch of the images at `indices`, in order, and calls `visit` with its results. Throws the
- * signal's reason when cancelled.
+ * Runs `computation` on each batch of the images at `indices`, in order, and calls `visit` with its results, for
+ * which it waits. Throws the signal's reason when cancelled.
  */
 export async function forEachBatch<Name extends string>(
   { forward, pack, indices }: { forward: Forward; pack: PackReader; indices: Int32Array },
   computation: Computation<Name>,
-  visit: (results: Numbers<Name>, indices: Int32Array) => void,
+  visit: (results: Numbers<Name>, indices: Int32Array) => unknown,
   { onProgress, signal }: PassOptions = {},
 ): Promise<void> {
   const { imageSize, channels } = pack.info
@@ -32,7 +32,7 @@ export async function forEachBatch<Name extends string>(
     const part = indices.subarray(start, start + batch)
     const pixels = new Uint8Array(part.length * imageSize * imageSize * channels)
     await pack.readAsync(part, pixels)
-    visit(await forward.run(computation, scaledPixels(pixels)), part)
+    await visit(await forward.run(computation, scaledPixels(pixels)), part)
     onProgress?.(start + part.length, indices.length)
     await setImmediate()
   }

@@ -138,7 +138,10 @@ export class TrainSession {
     await writeOriginals(runFolder, this.pack, this.samples)
     if (found) await this.#continue(found, found.rejected)
     else await this.#start()
-    this.#steps = openSteps(this.model, this.#optimizer, this.#options)
+    this.#steps = openSteps(this.model, this.#optimizer, {
+      ...this.#options,
+      onEager: (reason) => void this.event('eager', reason).catch(() => undefined),
+    })
     if (this.#steps.notCompiled) await this.event('eager', this.#steps.notCompiled)
   }
 

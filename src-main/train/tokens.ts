@@ -76,12 +76,13 @@ export async function encodeImages(
   })
   try {
     let pending: Promise<void> = Promise.resolve()
-    const visit = ({ latents, indices }: Numbers<'latents' | 'indices'>): void => {
-      const tokens = withinBooks(indices as Int32Array, model)
-      pending = pending
-        .then(() => writer.append('tokens', tokens))
+    const visit = async ({ latents, indices }: Numbers<'latents' | 'indices'>): Promise<void> => {
+      // One batch is written while the next is computed; a slow disk holds up the rest.
+      await pending
+      pending = writer
+        .append('tokens', withinBooks(indices as Int32Array, model))
         .then(() => writer.append('latents', latents as Float32Array))
-      // Told by the `await` below; until then it must not count as unhandled.
+      // Told by the next `await`; until then it must not count as unhandled.
       pending.catch(() => undefined)
     }
     const indices = Int32Array.from(files, (_, i) => i)

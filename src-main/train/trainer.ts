@@ -84,7 +84,9 @@ export class Trainer {
           return { step: loaded.state.step, images: indices.length }
         }),
       decodeCodes: ({ runFolder, checkpoint, indices }, { signal }) =>
-        this.#models.use(runFolder, checkpoint, ({ model }) => decodeCodes(model, indices, signal)),
+        withMemoryWords(
+          this.#models.use(runFolder, checkpoint, ({ model }) => decodeCodes(model, indices, signal)),
+        ),
       encode: ({ runFolder, checkpoint, packed, out }, { signal }) =>
         this.#look(runFolder, checkpoint, packed, async ({ model, forward, state: { step } }, pack) => {
           const onProgress = this.#progress('Encoding')
@@ -94,11 +96,13 @@ export class Trainer {
           }
         }),
       decode: ({ runFolder, checkpoint, tokens, out }, { signal }) =>
-        this.#models.use(runFolder, checkpoint, async ({ model, state: { step } }) => {
-          const onProgress = this.#progress('Decoding')
-          return { ...(await decodeTokens(model, tokens, out, { onProgress, signal })), step }
-        }),
-      examine: () => examine(this.#loaded.tf),
+        withMemoryWords(
+          this.#models.use(runFolder, checkpoint, async ({ model, state: { step } }) => {
+            const onProgress = this.#progress('Decoding')
+            return { ...(await decodeTokens(model, tokens, out, { onProgress, signal })), step }
+          }),
+        ),
+      examine: () => examine(this.#loaded),
       verify: ({ kind, file }) => {
         if (!this.#engine) throw new GyreError('engine-unavailable', 'No engine is loaded yet.')
         return verify(kind, file)

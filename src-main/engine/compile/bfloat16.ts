@@ -17,9 +17,12 @@ const products: ReadonlySet<string> = new Set(['BatchMatMul', 'BatchMatMulV2', '
 
 /** Cheap operations that are in bfloat16 where all that they read is; a bias may come as it is. */
 const between: ReadonlySet<string> = new Set([
-  ...['BiasAdd', 'BiasAddGrad', 'Relu', 'ReluGrad', 'Add', 'AddV2', 'AddN', 'Reshape', 'Identity'],
+  ...['BiasAdd', 'Relu', 'ReluGrad', 'Add', 'AddV2', 'AddN', 'Reshape', 'Identity'],
   ...['ResizeNearestNeighbor', 'ResizeNearestNeighborGrad'],
 ])
+
+/** Sums over all positions, which eight bits are too few for: only where ours stands for it, which sums in float32. */
+const biasGradient = 'BiasAddGrad'
 
 /** What a product of attention may read its operands through, besides convolutions. */
 const passing: ReadonlySet<string> = new Set(['Reshape', 'BiasAdd', 'Identity'])
@@ -47,25 +50,35 @@ function fromNetwork(graph: Graph, ref: Ref): boolean {
   return passing.has(op) && first !== undefined && fromNetwork(graph, first)
 }
 
-function readsLow(graph: Graph, node: GraphNode, low: ReadonlySet<number>): boolean {
+export interface LowOptions {
+  /** What reads biases' gradients in bfloat16 sums them in float32. */
+  exactBiasGradients?: boolean
+}
+
+function readsLow(
+  graph: Graph,
+  node: GraphNode,
+  low: ReadonlySet<number>,
+  { exactBiasGradients = false }: LowOptions,
+): boolean {
   const isLow = ({ node: of, output }: Ref): boolean =>
     low.has(of) && (output === 0 || !(nodeAt(graph, of).op in either))
   const kinds = either[node.op]
   const images = kinds && node.inputs[kinds.length - 1]
   if (images) return isLow(images)
-  if (!between.has(node.op)) return false
+  if (!between.has(node.op) && !(exactBiasGradients && node.op === biasGradient)) return false
   const floats = node.inputs.filter((ref) => isFloat(graph, ref))
   const read = node.op === 'BiasAdd' ? floats.slice(0, 1) : floats
   return read.length > 0 && read.every(isLow)
 }
 
 /** Indices of the nodes that are computed in bfloat16. */
-export function lowNodes(graph: Graph): Set<number> {
+export function lowNodes(graph: Graph, options: LowOptions = {}): Set<number> {
   const low = new Set<number>()
   graph.nodes.forEach((node, index) => {
     const isProduct = products.has(node.op) && node.inputs.every((ref) => fromNetwork(graph, ref))
     if (convolutions.has(node.op) || isProduct) low.add(index)
-    else if (readsLow(graph, node, low)) low.add(index)
+    else if (readsLow(graph, node, low, options)) low.add(index)
   })
   return low
 }
@@ -85,8 +98,8 @@ function setKinds(graph: Graph, node: GraphNode, kinds: readonly string[], low: 
  * Rewrites `graph` in place, and returns what refers to the same value in float32 as a reference did before. What is to be
  * in bfloat16 must read what stands before it, as in a recording; what other passes have appended stays in float32.
  */
-export function toBfloat16(graph: Graph): (ref: Ref) => Ref {
-  const low = lowNodes(graph)
+export function toBfloat16(graph: Graph, options: LowOptions = {}): (ref: Ref) => Ref {
+  const low = lowNodes(graph, options)
   const casts = new Map<string, Ref>()
   const cast = (ref: Ref, to: number): Ref => {
     const key = `${ref.node}:${ref.output}:${to}`

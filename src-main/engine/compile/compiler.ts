@@ -62,6 +62,13 @@ function resolveUpdates<A, B>(updates: Updates<A>, resolve: (value: A) => B): Up
   }
 }
 
+/** `own`: the operations of our native module that this processor can run. */
+function forProcessor(graph: Graph, own: readonly string[]): void {
+  fuseActivations(graph)
+  if (own.includes('GyreConvolution')) useWinograd(graph)
+  if (own.includes('GyreFilterGradient')) useOwnKernels(graph)
+}
+
 export class Compiler {
   readonly #backend: NativeBackend
   readonly #native: NativeGraph
@@ -98,10 +105,12 @@ export class Compiler {
     requireSame(first.graph, second.graph)
     const { graph, feeds, reads, result } = first
     if (!this.exact) fuse(graph)
-    const exactly = bfloat16 ? toBfloat16(graph) : (ref: Ref): Ref => ref
+    const own = this.exact || this.#native.device === null ? [] : this.#native.operations()
+    const exactBiasGradients = own.includes('GyreBiasGradient')
+    const exactly = bfloat16 ? toBfloat16(graph, { exactBiasGradients }) : (ref: Ref): Ref => ref
     const outputs = resolved(result.outputs, exactly)
     const updates = result.updates && resolveUpdates(result.updates, exactly)
-    if (!this.exact && this.#native.device !== null) this.#forProcessor(graph)
+    if (!this.exact && this.#native.device !== null) forProcessor(graph, own)
     const handles = readVariables(graph, reads)
     const targets = updates ? this.#update(first, outputs, updates, handles) : []
     try {
@@ -121,13 +130,6 @@ export class Compiler {
 
   close(): void {
     this.#session.close()
-  }
-
-  #forProcessor(graph: Graph): void {
-    const own = this.#native.operations()
-    fuseActivations(graph)
-    if (own.includes('GyreConvolution')) useWinograd(graph)
-    if (own.includes('GyreFilterGradient')) useOwnKernels(graph)
   }
 
   #update(

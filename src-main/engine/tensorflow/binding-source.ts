@@ -53,8 +53,8 @@ const packageFolder = (name: string): string => dirname(nodeRequire.resolve(`${n
 const sourceFolder = (): string => join(packageFolder('@tensorflow/tfjs-node-gpu'), 'binding')
 
 const ownFiles = [
-  ...['gyre_graph.cpp', 'gyre_rotate_back.cpp', 'gyre_winograd.cpp', 'gyre_group_norm.cpp'],
-  ...['gyre_filter_gradient.cpp', 'gyre_bfloat16.cpp'],
+  ...['gyre_graph.cpp', 'gyre_rotate_back.cpp', 'gyre_group_norm.cpp'],
+  ...['gyre_winograd.cpp', 'gyre_winograd.hpp', 'gyre_filter_gradient.cpp', 'gyre_bfloat16.cpp'],
   ...['gyre_kernel.cpp', 'gyre_kernel.hpp', 'gyre_wide.hpp'],
 ]
 

@@ -1,7 +1,7 @@
 // Who computes on an installed engine, across processes: a file for each user in a folder beside the engine's, touched
 // while the user lives. Removing an engine asks here first.
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAlive } from './lock'
@@ -21,6 +21,7 @@ export function holdEngine(folder: string): () => void {
   const file = join(users, `${process.pid}-${randomUUID()}`)
   try {
     mkdirSync(users, { recursive: true })
+    sweepDead(users)
     writeFileSync(file, '')
   } catch {
     return () => undefined
@@ -44,6 +45,12 @@ export function holdEngine(folder: string): () => void {
       // Others use it, or it is gone already.
     }
   }
+}
+
+/** Deletes the notes of processes that are gone. */
+function sweepDead(users: string): void {
+  for (const name of readdirSync(users))
+    if (!isAlive(Number.parseInt(name, 10))) rmSync(join(users, name), { force: true })
 }
 
 /** Ids of the living processes that use the engine in `folder`. */

@@ -1,7 +1,7 @@
 // Installs a TensorFlow engine: find, download, verify, unpack, compile, test, all in a staging folder that becomes
 // the engine by one rename after its manifest was written. Every step can be cancelled; nothing half is ever used.
 import { randomUUID } from 'node:crypto'
-import { copyFile, mkdir, readdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GyreError } from '#shared/contract/errors'
 import { engineHome } from '../home'
@@ -15,6 +15,7 @@ import {
   manifestFileName,
   readInstalled,
   stagingPrefix,
+  sweepStaging,
   type EngineManifest,
 } from './installed'
 import { acquireLock } from './lock'
@@ -171,9 +172,7 @@ export async function installTensorFlow(
     const onWait = (): void => report('wait', 0, 0, 'Another Gyre is installing this engine; waiting for it')
     release = await acquireLock(home, { signal, onWait, pollMs: steps.pollMs })
     if (await readInstalled(folder, variant)) return folder
-    // Only the holder of the lock installs, so every staging folder is what a killed installer left.
-    for (const name of await readdir(home))
-      if (name.startsWith(stagingPrefix)) await rm(join(home, name), { recursive: true, force: true })
+    await sweepStaging(home)
     neededBytes += await missingBytes(wheels, fetching)
     await checkSpace(home, neededBytes)
     const fetched = await fetchWheels(wheels, fetching)

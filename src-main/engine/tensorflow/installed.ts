@@ -1,6 +1,6 @@
 // An installed engine on disk: its folder's name, its manifest, and the cheap check that it is whole. Nothing here
 // loads TensorFlow.
-import { readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { bindingFiles, bindingHash } from './binding-source'
@@ -9,6 +9,12 @@ import type { Variant } from './variants'
 export const manifestFileName = 'manifest.json'
 /** Folders that are being made or taken away; never an engine. */
 export const stagingPrefix = '.staging-'
+
+/** Deletes what an installation or a removal left that was cut off. Only for who holds the lock of `home`. */
+export async function sweepStaging(home: string): Promise<void> {
+  for (const name of await readdir(home))
+    if (name.startsWith(stagingPrefix)) await rm(join(home, name), { recursive: true, force: true })
+}
 
 const manifestSchema = z.object({
   schemaVersion: z.literal(1),

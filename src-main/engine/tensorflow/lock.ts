@@ -15,6 +15,8 @@ export interface LockOptions {
   /** Called once, when another living process holds the lock. */
   onWait?: () => void
   pollMs?: number
+  /** What to throw then, instead of waiting. */
+  refusal?: () => Error
 }
 
 /** Whether a process with this id runs. */
@@ -52,6 +54,24 @@ async function takeOver(path: string, staleText: string): Promise<void> {
   await rm(aside, { force: true })
 }
 
+/** Writes the lock; false where there is one. A disk that takes no text keeps no lock either. */
+async function claim(path: string, text: string): Promise<boolean> {
+  const handle = await open(path, 'wx').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return null
+    throw error
+  })
+  if (!handle) return false
+  try {
+    await handle.writeFile(text)
+    return true
+  } catch (error) {
+    await rm(path, { force: true })
+    throw error
+  } finally {
+    await handle.close()
+  }
+}
+
 /** Waits for the lock of `folder` and returns the function that releases it. Rejects when `signal` aborts. */
 export async function acquireLock(folder: string, options: LockOptions = {}): Promise<() => Promise<void>> {
   const path = join(folder, lockFileName)
@@ -59,19 +79,13 @@ export async function acquireLock(folder: string, options: LockOptions = {}): Pr
   let told = false
   for (;;) {
     options.signal?.throwIfAborted()
-    try {
-      const handle = await open(path, 'wx')
-      await handle.writeFile(text)
-      await handle.close()
-      break
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
+    if (await claim(path, text)) break
     const stale = await readStale(path)
     if (stale !== null) {
       await takeOver(path, stale)
       continue
     }
+    if (options.refusal) throw options.refusal()
     if (!told) options.onWait?.()
     told = true
     await delay(options.pollMs ?? 500, undefined, { signal: options.signal })

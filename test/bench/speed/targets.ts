@@ -8,7 +8,7 @@ export interface Target {
   where: string
   limit: number
   value: number
-  /** What it was compared with. */
+  /** What it was compared with. Which of PyTorch's ways that is may differ from run to run. */
   against: string
 }
 
@@ -48,8 +48,8 @@ function stepTargets(raw: RawFile): Target[] {
     const fastest = bestPeer(all, precision, medianMs)
     const smallest = bestPeer(all, precision, memory)
     if (!ours) continue
-    if (fastest) add(`Time of a step, ${name}`, 0.8, ours.medianMs, fastest.medianMs, fastest.name)
-    if (smallest) add(`Peak memory, ${name}`, 1, memory(ours), memory(smallest), smallest.name)
+    if (fastest) add(`Time of a step, ${name}`, 0.8, ours.medianMs, fastest.medianMs, 'PyTorch’s fastest')
+    if (smallest) add(`Peak memory, ${name}`, 1, memory(ours), memory(smallest), 'PyTorch’s thriftiest')
     if (eager && precision === 'float32')
       add('Time of a step, compiled', 0.4, ours.medianMs, eager.medianMs, eager.name)
   }

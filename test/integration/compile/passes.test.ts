@@ -111,6 +111,12 @@ describe.each([
     const convolutions = nodesOf(step, 'Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter')
     expect(convolutions.length).toBeGreaterThan(10)
     for (const [index] of convolutions) expect(low.has(index)).toBe(true)
+    // Summed by TensorFlow they would be rounded at every position; ours sums them in float32.
+    const gradients = nodesOf(step, 'BiasAddGrad')
+    expect(gradients.length).toBeGreaterThan(5)
+    for (const [index] of gradients) expect(low.has(index)).toBe(false)
+    const withOurs = lowNodes(graph, { exactBiasGradients: true })
+    expect(gradients.some(([index]) => withOurs.has(index))).toBe(true)
     const exact = [
       'ArgMax',
       'L2Loss',

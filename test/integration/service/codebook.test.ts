@@ -47,6 +47,26 @@ it('computes the codebook once, and then finds it', async () => {
   expect(summary?.deadWindow).toMatch(/step/)
 })
 
+it('computes a codebook anew whose file is damaged', async () => {
+  const inspections = join(root, 'library', 'runs', runId, 'inspection')
+  const [folder = ''] = (await readdir(inspections)).filter((name) => name.startsWith('step-'))
+  const arrays = join(inspections, folder, 'arrays.safetensors')
+  const whole = await readFile(arrays)
+  await writeFile(arrays, whole.subarray(1))
+  const again = await openService(join(root, 'library'))
+  try {
+    const window = again.attach()
+    // Two windows at once are answered by one computation.
+    const asked = await Promise.all([window.inspector.open({ runId }), window.inspector.open({ runId })])
+    expect(new Set(asked.map(({ jobId }) => jobId)).size).toBe(1)
+    await jobDone(window, asked[0].jobId ?? '')
+    expect((await window.inspector.summary({ runId }))?.codebookSize).toBe(16)
+  } finally {
+    await again.close()
+  }
+  expect(await readFile(arrays)).toEqual(whole)
+})
+
 it('shows the nearest samples of a code as patches of their images', async () => {
   const summary = await client.inspector.summary({ runId })
   const code = summary?.counts.findIndex((count) => count > 0) ?? -1

@@ -61,14 +61,14 @@ describe('targets', () => {
         where: 'small, rotation',
         limit: 0.8,
         value: 0.75,
-        against: 'PyTorch, channels-last',
+        against: 'PyTorch’s fastest',
       },
       {
         what: 'Peak memory, compiled',
         where: 'small, rotation',
         limit: 1,
         value: 1.25,
-        against: 'PyTorch, eager',
+        against: 'PyTorch’s thriftiest',
       },
       {
         what: 'Time of a step, compiled',

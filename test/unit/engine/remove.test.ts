@@ -3,10 +3,11 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { holdEngine, usersOf } from '#main/engine/tensorflow/in-use'
 import { installTensorFlow } from '#main/engine/tensorflow/install'
 import { readInstalled } from '#main/engine/tensorflow/installed'
+import { acquireLock } from '#main/engine/tensorflow/lock'
 import { removeTensorFlow } from '#main/engine/tensorflow/remove'
 import { fakeSteps, servePackage, temporaryFolder, variant } from './fake-wheel'
 
@@ -52,11 +53,37 @@ test('who has made sure of its own process is stopped by others only', async () 
   const release = holdEngine(folder)
   const note = join(`${folder}.users`, `${otherProcess()}-note`)
   await writeFile(note, '')
-  await expect(removeTensorFlow(folder, { exceptPid: process.pid })).rejects.toMatchObject({ code: 'busy' })
+  const isIdleHere = vi.fn(() => true)
+  await expect(removeTensorFlow(folder, { isIdleHere })).rejects.toMatchObject({ code: 'busy' })
   expect(await readInstalled(folder, variant)).not.toBeNull()
   await rm(note)
-  await removeTensorFlow(folder, { exceptPid: process.pid })
+  // Somebody here has begun in the meantime.
+  isIdleHere.mockReturnValueOnce(false)
+  await expect(removeTensorFlow(folder, { isIdleHere })).rejects.toMatchObject({ code: 'busy' })
+  expect(await readInstalled(folder, variant)).not.toBeNull()
+  await removeTensorFlow(folder, { isIdleHere })
   expect(await readdir(home)).toEqual(['downloads'])
+  release()
+})
+
+test('is refused while an installer is at work, and sweeps what an earlier one left', async () => {
+  const { home, folder } = await installed()
+  await mkdir(join(home, '.staging-killed'))
+  const release = await acquireLock(home)
+  await expect(removeTensorFlow(folder)).rejects.toMatchObject({ code: 'busy' })
+  expect(await readInstalled(folder, variant)).not.toBeNull()
+  await release()
+  await removeTensorFlow(folder)
+  expect(await readdir(home)).toEqual(['downloads'])
+})
+
+test('a note of a process that is gone is deleted by the next who computes there', async () => {
+  const { folder } = await installed()
+  const users = `${folder}.users`
+  await mkdir(users)
+  await writeFile(join(users, '999999999-dead'), '')
+  const release = holdEngine(folder)
+  expect(await readdir(users)).toHaveLength(1)
   release()
 })
 

@@ -27,6 +27,7 @@ it('an engine counts as used from the moment at which a test or a measurement is
       benchmarks: new Benchmarks(`${home}/benchmarks.json`),
       quiet: new Quiet(() => new Promise((resolve) => (lookAround = resolve))),
       release: () => Promise.resolve(),
+      holds: () => false,
     })
     const measuring = engines.benchmark('tensorflow-cpu').finished
     await expect(engines.remove('tensorflow-cpu')).rejects.toMatchObject({ code: 'busy' })

@@ -75,6 +75,7 @@ const question = (batchSize: number): BatchQuestion => ({
   engine: 'wasm',
   packed: '/packed',
   signal: new AbortController().signal,
+  hasWorked: false,
 })
 
 it.each(['throws', 'dies'] as const)(
@@ -125,6 +126,23 @@ it('a process that was ended for the memory of others may go on as it was', asyn
   expect(answer).not.toBeInstanceOf(BatchTooLarge)
   expect(answer).toMatchObject({ code: 'out-of-memory', message: ended.message })
   expect(answer.hint).toMatch(/^A batch size of 8 fits when it is tried now.*Resume the run\.$/)
+})
+
+it('a run that has worked before is not told to make its batches smaller', async () => {
+  const host = machine(8)
+  const answer = await answerMemory(full, { ...question(8), hasWorked: true }, { host })
+  expect(answer).not.toBeInstanceOf(BatchTooLarge)
+  expect(answer).toMatchObject({ code: 'out-of-memory', message: full.message })
+  expect(answer.hint).toMatch(/Resume the run\.$/)
+  expect(host.tried).toEqual([4, 8])
+})
+
+it('a batch of one image is tried before it is called too large', async () => {
+  const host = machine(1)
+  expect((await answerMemory(ended, question(1), { host })).hint).toMatch(/Resume the run\.$/)
+  expect(host.tried).toEqual([1])
+  const none = await answerMemory(ended, question(1), { host: machine(0) })
+  expect(none.message).toContain('one image at a time')
 })
 
 it('gives an estimate, and says so, where trying takes too long', async () => {
