@@ -43,19 +43,31 @@ async function syncAndClose(handle: FileHandle): Promise<void> {
   }
 }
 
+/** What is written is sent to the disk in parts of this size while others are decoded, so that little is left to wait for. */
+const syncBytes = 8 * 1024 * 1024
+
 /** Appends images to shards. A full shard is made durable while the next one is written. */
 function createShards(folder: string, sizeBytes: number) {
   const imagesPerShard = Math.max(1, Math.floor(shardBytes / sizeBytes))
   let shard: FileHandle | null = null
   let syncing: Promise<void> = Promise.resolve()
   let count = 0
+  let unsyncedBytes = 0
+  /** Its failure is told by whoever waits for `syncing` next; until then it must not count as unhandled. */
+  const follow = (work: Promise<void>): void => {
+    syncing = Promise.all([syncing, work]).then(() => undefined)
+    syncing.catch(() => undefined)
+  }
   const close = async (): Promise<void> => {
     const closing = shard
     shard = null
-    await syncing
-    if (closing === null) return
-    syncing = syncAndClose(closing)
-    syncing.catch(() => undefined)
+    try {
+      await syncing
+    } catch (error) {
+      await closing?.close()
+      throw error
+    }
+    if (closing !== null) follow(syncAndClose(closing))
   }
   return {
     imagesPerShard,
@@ -68,6 +80,11 @@ function createShards(folder: string, sizeBytes: number) {
         }
         const part = pixels.subarray(at, at + room * sizeBytes)
         await shard?.writeFile(part)
+        unsyncedBytes += part.length
+        if (shard && unsyncedBytes >= syncBytes) {
+          unsyncedBytes = 0
+          follow(shard.datasync())
+        }
         count += part.length / sizeBytes
         at += part.length
       }
