@@ -29,6 +29,8 @@ class DecoderCrash extends Error {}
 
 interface Task {
   request: ReadRequest
+  /** Nothing else may be in its thread: what ends that is then known. */
+  isAlone: boolean
   resolve: (result: ReadResult) => void
   reject: (error: unknown) => void
 }
@@ -105,17 +107,19 @@ export function createDecoderPool({ entry, threads: most = decoderThreads }: Poo
     dispatch()
   }
 
-  function freest(): Thread | null {
-    const [first] = [...threads].sort((a, b) => a.tasks.size - b.tasks.size)
+  function freest(isAlone: boolean): Thread | null {
+    const open = [...threads].filter(({ tasks }) => ![...tasks.values()].some((task) => task.isAlone))
+    const [first] = open.sort((a, b) => a.tasks.size - b.tasks.size)
     if (first?.tasks.size === 0) return first
     if (threads.size < most) return start()
-    return first !== undefined && first.tasks.size < requestsPerThread ? first : null
+    return first !== undefined && !isAlone && first.tasks.size < requestsPerThread ? first : null
   }
 
   function dispatch(): void {
     clearTimeout(idle)
     for (;;) {
-      const thread = queue.length > 0 ? freest() : null
+      const [next] = queue
+      const thread = next ? freest(next.isAlone) : null
       const task = thread && queue.shift()
       if (!thread || !task) break
       const id = nextId++
@@ -137,10 +141,10 @@ export function createDecoderPool({ entry, threads: most = decoderThreads }: Poo
     await Promise.all(ending.map(({ worker }) => worker.terminate()))
   }
 
-  function submit(request: ReadRequest): Promise<ReadResult> {
+  function submit(request: ReadRequest, isAlone = false): Promise<ReadResult> {
     if (isClosed) return Promise.reject(new GyreError('cancelled', 'Gyre is closing.'))
     return new Promise((resolve, reject) => {
-      queue.push({ request, resolve, reject })
+      queue.push({ request, isAlone, resolve, reject })
       dispatch()
     })
   }
@@ -150,7 +154,7 @@ export function createDecoderPool({ entry, threads: most = decoderThreads }: Poo
     read: (request) =>
       submit(request).catch((error: unknown) => {
         if (!(error instanceof DecoderCrash)) throw error
-        return readOneByOne(request, submit, error.message)
+        return readOneByOne(request, (one) => submit(one, true), error.message)
       }),
     async close() {
       isClosed = true
@@ -163,10 +167,10 @@ export function createDecoderPool({ entry, threads: most = decoderThreads }: Poo
   }
 }
 
-/** Finds the file that ended a thread: each is read alone, and once more, for a neighbour may have been the cause. */
+/** Finds the file that ended a thread: each is read with nothing beside it, and once more, for chance may have been the cause. */
 async function readOneByOne(
   request: ReadRequest,
-  submit: (request: ReadRequest) => Promise<ReadResult>,
+  readAlone: (request: ReadRequest) => Promise<ReadResult>,
   crash: string,
 ): Promise<ReadResult> {
   const sizeBytes = imageBytes(request.transform)
@@ -177,7 +181,7 @@ async function readOneByOne(
     const into = new SharedArrayBuffer(sizeBytes)
     const expected = request.expected?.slice(i, i + 1)
     const alone = { ...request, into, files: [file], ...(expected && { expected }) }
-    const attempt = (): Promise<ReadResult> => submit(alone)
+    const attempt = (): Promise<ReadResult> => readAlone(alone)
     const result = await attempt()
       .catch(again(attempt))
       .catch(again(() => Promise.resolve(endsTheDecoder)))
