@@ -35,6 +35,11 @@ export const glossary = {
   'gradient norm': 'Length of the whole training signal; sudden peaks mean trouble.',
   checkpoint: 'A saved state of the model, from which training can go on and which can be exported.',
   engine: 'The software that does the arithmetic, on the processor or on a graphics card.',
+  eager: 'One operation after the other, as a program says them; how engines run that can’t compile.',
+  compiled:
+    'The whole step is recorded once and then runs as one piece, which is faster; how runs train where the engine can.',
+  bfloat16:
+    'Numbers of 16 bits with fewer digits, in convolutions only: faster on processors made for it, nearly as exact.',
   seed: 'Start of all randomness; the same seed repeats the same run.',
   tensors: 'Blocks of numbers the trainer holds in memory; the count should stay flat during training.',
   'waiting for data': 'Share of the training time spent waiting for images to be read.',

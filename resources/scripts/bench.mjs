@@ -9,7 +9,8 @@ const usage = `npm run bench -- [--quick] [--run N] [--fresh] [PART …]
   --quick   small sizes and few rounds, about five minutes; prints, and leaves docs/ alone
   --run N   measures into run N (default 1); the page shows the ratios of every run
   --fresh   forgets what this run has measured
-  PART      only these, e.g. step-small-rotation, engines, curve-batch
+  PART      only these: step-SIZE-ESTIMATOR (small, codes, paper; rotation, ste), rotation-and-ste, engines,
+            curve-batch, curve-codes, curve-image, curve-dataset
 Without a Python that has torch and vector-quantize-pytorch (python3, or the one GYRE_PYTHON names;
 GYRE_PEERS=1 installs them) Gyre is measured alone.`
 
@@ -30,6 +31,16 @@ function readArgs(args) {
 }
 
 const { quick, fresh, run, parts } = readArgs(process.argv.slice(2))
+const unknown = parts.find(
+  (part) =>
+    !/^(step-(small|codes|paper)-(rotation|ste)|curve-(batch|codes|dataset|image)|engines|rotation-and-ste)$/.test(
+      part,
+    ),
+)
+if (unknown !== undefined) {
+  process.stdout.write(`There is no part “${unknown}”.\n${usage}\n`)
+  process.exit(2)
+}
 const folder = quick ? join(root, '.cache', 'bench-quick') : join(root, 'docs', 'benchmarks', 'performance')
 // A quick measurement is always a new one.
 if (fresh || quick) rmSync(join(folder, `run-${run}`), { recursive: true, force: true })

@@ -71,6 +71,6 @@ export async function chooseEngine(
     )
   const { available, reason } = await engineStatus(wanted, options)
   if (!available)
-    throw new GyreError('engine-unavailable', reason, 'Or choose the engine `wasm`, which is always there.')
+    throw new GyreError('engine-unavailable', reason, 'Or choose WebAssembly (wasm), which is always there.')
   return { id: wanted, reason: 'You chose it.' }
 }

@@ -14,6 +14,7 @@ import { createClient } from '#shared/rpc/index'
 import { writeNoisePack } from '#main/data/index'
 import type { JobContext, Jobs, StartedJob } from './jobs'
 import { estimateMemory } from './preflight'
+import type { Quiet } from './quiet'
 import type { Trainer } from './trainer-client'
 import type { ChosenHost, TrainerProcess } from './trainer-host'
 import { transformOf } from './transform'
@@ -61,12 +62,14 @@ export class Bench {
   constructor(
     private readonly jobs: Jobs,
     private readonly host: ChosenHost,
+    private readonly quiet: Quiet,
   ) {}
 
-  /** Throws `engine-unavailable` where the engine can't run here. */
+  /** Throws `engine-unavailable` where the engine can't run here, `busy` while something else computes. */
   step(options: StepBenchOptions): StartedJob<MeasuredSteps> {
-    return this.jobs.start({ kind: 'bench', title: 'Measuring training steps', unit: 'turns' }, (job) =>
-      this.measure(options, job),
+    const about = { kind: 'bench', title: 'Measuring training steps', unit: 'turns' } as const
+    return this.jobs.start(about, (job) =>
+      this.quiet.use(job.signal, (signal) => this.measure(options, { ...job, signal })),
     )
   }
 
@@ -142,7 +145,7 @@ export class Bench {
 
 /** Whether models of this size do not fit into the machine's memory beside each other. */
 function needsAll(config: RunConfig): boolean {
-  return kinds.length * estimateMemory(config) > totalmem() / 2
+  return 2 * (estimateMemory(config) + estimateMemory(config, 'wasm')) > totalmem() / 2
 }
 
 const secondsOf = (elapsedMs: number, limitMs: number): { done: number; total: number; unit: string } => ({

@@ -86,7 +86,8 @@ const halves = (batchSize: number): number[] =>
 function estimated({ config, engine }: BatchQuestion, tooLarge: number): Fit {
   const below = halves(Math.max(1, Math.floor(tooLarge / 2)))
   const allowed = onProcessor.has(engine) ? totalmem() * shareOfMemory : Infinity
-  const batchSize = below.find((size) => estimateMemory({ ...config, batchSize: size }) <= allowed) ?? 1
+  const batchSize =
+    below.find((size) => estimateMemory({ ...config, batchSize: size }, engine) <= allowed) ?? 1
   return { batchSize, tried: false }
 }
 
@@ -109,7 +110,8 @@ async function findFit(
   for (const batchSize of halves(whole).slice(1)) {
     // Trying what can't fit would only make the system look for memory elsewhere.
     const hopeless =
-      onProcessor.has(question.engine) && estimateMemory({ ...question.config, batchSize }) > 2 * totalmem()
+      onProcessor.has(question.engine) &&
+      estimateMemory({ ...question.config, batchSize }, question.engine) > 2 * totalmem()
     const answer = hopeless && batchSize > 1 ? false : await fits(question, batchSize, host, signal)
     if (answer === null) return estimated(question, tooLarge)
     if (answer) {
@@ -122,7 +124,7 @@ async function findFit(
 }
 
 /** Whether an error is about memory, or may be. */
-function concernsMemory(error: GyreError, engine: EngineWish): boolean {
+export function concernsMemory(error: GyreError, engine: EngineWish): boolean {
   return error.code === 'out-of-memory' || (error instanceof NativeFault && onProcessor.has(engine))
 }
 

@@ -115,8 +115,8 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   })
   // What may turn out to be broken, and what counts memory, is kept apart whatever the setting.
   const apart = chosenHost(hosts, () => Promise.resolve('process'))
-  const bench = new Bench(jobs, apart)
   const quiet = new Quiet(() => busyWith(store, trainers, training))
+  const bench = new Bench(jobs, apart, quiet)
   const engines = new Engines({
     ...{ jobs, bench, quiet, vectors, benchmarkSteps: options.benchmarkSteps },
     options: engineOptions,
@@ -127,7 +127,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   })
   const onBegin = (runName: string): void => quiet.giveWay(runName)
   const training: Training = new Training({ bus, datasets, jobs, trainers, times, host, apart, onBegin })
-  const runs = new Runs(store, datasets, training)
+  const runs = new Runs(store, datasets, training, engines)
   const operations = new Operations({ store, runs, datasets, jobs, trainers })
   const inspector = new Inspector({ store, datasets, jobs, operations })
   const exports = new Exports(layout, store, runs)

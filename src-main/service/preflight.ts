@@ -12,19 +12,26 @@ import type { StepTimes } from './measured'
 
 export type Preflight = z.output<typeof preflight>
 
-/** Runtime and engine before a model is there, as measured: Node about 150 MB, TensorFlow about 350 MB. */
-const baseBytes = 500e6
-/** Weights, gradients and Adam's two moments. */
-const copiesOfWeights = 4
+/** Runtime and engine before a model is there. */
+const baseBytes = 530e6
 /**
- * A layer's output is kept with its activation, and again for each while the gradient passes: four, and as much
- * again in workspace of convolutions.
+ * As measured on TensorFlow (docs/performance.md). Weights, gradients and Adam's two moments; a session has weights and moments
+ * of its own. How often the output of a layer is there at once, with what the convolutions work in: a layer of the large network
+ * has a norm and its activation beside its convolution.
  */
-const copiesOfOutputs = 8
+const copies = {
+  compiled: { weights: 7, outputs: { quick: 2, cnn: 4 } },
+  eager: { weights: 4, outputs: { quick: 6, cnn: 11 } },
+} as const
+/** Of outputs that a compiled step has in bfloat16. */
+const shareOfBfloat16 = 0.75
 const bytesPerNumber = 4
 
+/** Engines that run a step as one graph. */
+const compiles: ReadonlySet<EngineWish> = new Set(['auto', 'tensorflow-cpu', 'tensorflow-cuda'])
+
 /** Bytes of memory while training, roughly. */
-export function estimateMemory(config: RunConfig): number {
+export function estimateMemory(config: RunConfig, engine: EngineWish = 'auto'): number {
   const { layers, parameters, tokens } = describeNetwork(config)
   const outputs = layers.reduce(
     (sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1),
@@ -33,8 +40,11 @@ export function estimateMemory(config: RunConfig): number {
   const vectors = config.batchSize * tokens[0] * tokens[1]
   // The search holds distances of a chunk of vectors to all codes; some quantizers need those of all vectors, several times.
   const scores = vectors * config.codebookSize
-  const distances = holdsAllScores(config) ? 4 * scores : Math.min(scores, 32e6)
-  const numbers = parameters * copiesOfWeights + outputs * config.batchSize * copiesOfOutputs + 2 * distances
+  const distances = holdsAllScores(config) ? 4 * scores : Math.min(scores, 4e6)
+  const { weights, outputs: times } = copies[compiles.has(engine) ? 'compiled' : 'eager']
+  const share = config.precision === 'bfloat16' ? shareOfBfloat16 : 1
+  const numbers =
+    parameters * weights + outputs * config.batchSize * times[config.network] * share + 2 * distances
   return Math.round(baseBytes + numbers * bytesPerNumber)
 }
 
@@ -58,7 +68,7 @@ export async function preflightOf(
     })
   const imprecise = config.precision === 'bfloat16' && engineId !== 'auto' ? bfloat16Refusal(engineId) : null
   if (imprecise !== null)
-    found.push({ field: 'precision', message: `${imprecise} The run would not start; choose float32.` })
+    found.push({ field: 'precision', message: `${imprecise} The run would not start: choose 32-bit float.` })
   const small = Math.min(dataset.minWidth, dataset.minHeight)
   if (small < config.imageSize)
     found.push({
@@ -72,7 +82,7 @@ export async function preflightOf(
     trainImages,
     validationImages,
     stepsPerEpoch: trainImages / config.batchSize,
-    memoryBytes: estimateMemory(config),
+    memoryBytes: estimateMemory(config, engineId),
     secondsPerStep: await times.secondsPerStep(config, engineId),
     layers,
     warnings: found,

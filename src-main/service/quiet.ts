@@ -31,8 +31,8 @@ export class Quiet {
     this.#under?.abort(
       new GyreError(
         'busy',
-        `The run “${runName}” began, and training comes first.`,
-        'Try again when it is over.',
+        `The test or measurement of an engine was ended, because the run “${runName}” began.`,
+        'Try again when the run is over.',
       ),
     )
   }

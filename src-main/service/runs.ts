@@ -5,11 +5,13 @@ import { GyreError } from '#shared/contract/errors'
 import { schemaVersion, type DatasetFile, type MetricsRecord, type RunFile } from '#shared/contract/files'
 import { parseConfig, type ConfigInput, type RunConfig } from '#shared/config/index'
 import { resolveInside } from '#main/data/index'
+import { bfloat16Refusal } from '#main/engine/index'
 import { describeNetwork } from '#main/model/describe'
 import { listCheckpoints, resolveCheckpoint, type ListedCheckpoint } from '#main/train/checkpoint'
 import { readMetrics } from '#main/train/metrics-log'
 import { damageNotice } from './damage'
 import type { Datasets } from './datasets'
+import type { Engines } from './engines'
 import { refuseAmongImages } from './outputs'
 import type { OwnedRun } from './owned-run'
 import { setLaterAside, type SetAside } from './rewind'
@@ -48,6 +50,7 @@ export class Runs {
     private readonly store: RunStore,
     private readonly datasets: Datasets,
     private readonly training: Training,
+    private readonly engines: Pick<Engines, 'choose'>,
   ) {}
 
   /** Makes a run and puts it in the line. @throws GyreError `invalid-input` for a configuration that can't run */
@@ -57,6 +60,8 @@ export class Runs {
     if (dataset.imageCount === 0)
       throw new GyreError('invalid-input', `“${dataset.name}” has no usable image.`)
     if (input.folder !== undefined) await refuseAmongImages(input.folder, dataset)
+    const engineWish = engineWishShape.parse(input.engine ?? 'auto')
+    await this.#checkPrecision(config, engineWish)
     const from = input.fromRun === undefined ? null : await this.#startFrom(input.fromRun, 'best')
     if (from) await this.#checkSameModel(from.id, config)
     const now = new Date().toISOString()
@@ -68,7 +73,7 @@ export class Runs {
       createdAt: now,
       updatedAt: now,
       config,
-      engineWish: engineWishShape.parse(input.engine ?? 'auto'),
+      engineWish,
       engine: null,
       dataset: snapshot(dataset),
       status: 'created',
@@ -83,6 +88,19 @@ export class Runs {
     const run = await this.store.create(file, input.folder)
     void this.training.enqueue(run, from?.start)
     return run.file
+  }
+
+  /** A run that would end before its first step is not begun. Where no engine is found, the run itself says so. */
+  async #checkPrecision({ precision }: RunConfig, wish: EngineWish): Promise<void> {
+    if (precision !== 'bfloat16') return
+    const chosen = await this.engines.choose(wish).catch(() => null)
+    const refusal = chosen && bfloat16Refusal(chosen.id)
+    if (refusal)
+      throw new GyreError(
+        'unsupported',
+        refusal,
+        'Set the precision to 32-bit float, or choose another engine.',
+      )
   }
 
   /** Goes on with a run: after a pause, a stop, an interruption, or past its end with more `steps`. */

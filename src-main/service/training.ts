@@ -6,7 +6,7 @@ import type { MetricsRecord, RunFile, RunStatus } from '#shared/contract/files'
 import { listCheckpoints } from '#main/train/checkpoint'
 import type { Bus } from './bus'
 import type { Datasets } from './datasets'
-import { answerMemory, BatchTooLarge } from './fitting-batch'
+import { answerMemory, BatchTooLarge, concernsMemory } from './fitting-batch'
 import type { HostAdapter } from './host'
 import type { JobContext, Jobs } from './jobs'
 import { keptState } from './kept'
@@ -264,8 +264,12 @@ export class Training {
     if (!(thrown instanceof GyreError)) throw thrown
     const { run, controller } = entry
     const { config, engine, engineWish } = run.file
-    job.update({ phase: 'Looking for what went wrong' })
     const id = engineIds.find((one) => one === engine?.id) ?? engineWish
+    if (concernsMemory(thrown, id)) {
+      // Trying batch sizes takes minutes: who looks at the run sees why.
+      run.update({ error: thrown.toShape() })
+      job.update({ phase: 'Trying smaller batches', done: 0, total: 0 })
+    }
     const question = { config, engine: id, packed, signal: controller.signal, hasWorked: run.file.step > 0 }
     throw await answerMemory(thrown, question, { host: this.#parts.apart })
   }

@@ -15,17 +15,26 @@ export const jobs = {
 export const trainerIsolations = ['thread', 'process'] as const
 export type TrainerIsolation = (typeof trainerIsolations)[number]
 
+const choices = z.object({
+  appearance: z.enum(['system', 'light', 'dark']),
+  engine: engineWish,
+  trainerIsolation: z.enum(trainerIsolations),
+  welcomeDismissed: z.boolean(),
+})
+
+const { appearance, engine, trainerIsolation, welcomeDismissed } = choices.shape
 export const settingsShape = z.object({
-  appearance: z.enum(['system', 'light', 'dark']).default('system'),
-  engine: engineWish.default('auto'),
-  trainerIsolation: z.enum(trainerIsolations).default('thread'),
-  welcomeDismissed: z.boolean().default(false),
+  appearance: appearance.default('system'),
+  engine: engine.default('auto'),
+  trainerIsolation: trainerIsolation.default('thread'),
+  welcomeDismissed: welcomeDismissed.default(false),
 })
 export type Settings = z.infer<typeof settingsShape>
 
 export const settings = {
   get: call(z.void(), settingsShape),
-  set: call(settingsShape.partial(), settingsShape),
+  /** Changes what is given. Without defaults: those would take the place of what is not. */
+  set: call(choices.partial(), settingsShape),
   onChange: event(settingsShape),
 } as const
 

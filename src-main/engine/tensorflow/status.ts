@@ -51,7 +51,7 @@ function reasonOf({ id, verifiedOnHardware }: Variant, installed: boolean, missi
   if (missing !== null) return missing
   if (!installed) {
     const what = id === 'tensorflow-cuda' ? 'TensorFlow for NVIDIA graphics cards' : 'TensorFlow'
-    return `${what} is not installed; Settings or \`gyre engine install ${id}\` set it up.`
+    return `${what} is not installed; the settings, or gyre engine install ${id}, set it up.`
   }
   const hardware = verifiedOnHardware ? '' : ' It has not been verified on this kind of hardware yet.'
   return `${works[id]}${hardware}`

@@ -37,7 +37,7 @@ export function wasmStatus(): EngineStatus {
     downloadBytes: 0,
     diskBytes: 0,
     verifiedOnHardware: true,
-    reason: 'WebAssembly is a part of Gyre and always there, but slower: it is no native code.',
+    reason: 'WebAssembly is a part of Gyre and always there, but slower than native code.',
     device: deviceOf(wasmThreads()),
     version,
   }

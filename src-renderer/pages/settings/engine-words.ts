@@ -1,9 +1,10 @@
 // Names of the engines for people, and sentences about them. Pure.
-import type { EngineWish } from '#shared/contract/common'
+import { engineIds, type EngineWish } from '#shared/contract/common'
 import type { EngineBenchmark, EngineStatus } from '#shared/contract/engines'
 import type { EngineUsed } from '#shared/contract/files'
 import { engineNames } from '#shared/engine-names'
-import { bytes, count, dateTime, measure } from '../../format'
+import { bytes, count, dateTime, measure, percent } from '../../format'
+import type { GlossaryKey } from '../../glossary'
 
 export const engineName = (id: EngineWish): string => (id === 'auto' ? 'Best available' : engineNames[id])
 
@@ -13,9 +14,12 @@ export function whyWords(engine: EngineStatus, chosen: EngineUsed | null, wish: 
   if (!available || !chosen) return reason
   if (chosen.id === id)
     return wish === 'auto' ? `${reason} The best of those that run here.` : `${reason} You chose it.`
-  return wish === 'auto'
-    ? `${reason} New runs use ${chosen.name}, which comes first.`
-    : `${reason} You chose another engine.`
+  if (wish !== 'auto') return `${reason} You chose another engine.`
+  // Better ones that are passed over say why in their reason; a software adapter is right, and for who asks for it.
+  const isBetter = engineIds.findIndex((one) => one === id) < engineIds.findIndex((one) => one === chosen.id)
+  return isBetter
+    ? `${reason} New runs use it only when it is chosen by name.`
+    : `${reason} New runs use ${chosen.name}, which comes first.`
 }
 
 /** What is on disk: `853 MB on disk`, `Part of Gyre`; empty where nothing is. */
@@ -34,6 +38,8 @@ export function installWords({ downloadBytes, diskBytes }: EngineStatus): string
 
 export interface BenchmarkRow {
   name: string
+  /** What explains it. */
+  term: GlossaryKey
   /** null where the engine takes no such steps. */
   ms: string | null
   imagesPerSecond: string
@@ -43,17 +49,24 @@ export interface BenchmarkRow {
 
 /** The three kinds of step, each with its time and the images that pass in a second. */
 export function benchmarkRows({ steps, batchSize }: EngineBenchmark): BenchmarkRow[] {
-  const row = (name: string, ms: number | null, reason = ''): BenchmarkRow => ({
+  const row = (name: string, term: GlossaryKey, ms: number | null, reason = ''): BenchmarkRow => ({
     name,
+    term,
     ms: ms === null ? null : `${measure(ms)} ms`,
     imagesPerSecond: ms === null ? '' : measure((1000 * batchSize) / ms),
     reason,
   })
   return [
-    row('Eager', steps.eagerMs),
-    row('Compiled', steps.compiledMs, steps.reasons['compiledMs']),
-    row('Compiled, bfloat16', steps.compiledBf16Ms, steps.reasons['compiledBf16Ms']),
+    row('Eager', 'eager', steps.eagerMs),
+    row('Compiled', 'compiled', steps.compiledMs, steps.reasons['compiledMs']),
+    row('Compiled, bfloat16', 'bfloat16', steps.compiledBf16Ms, steps.reasons['compiledBf16Ms']),
   ]
+}
+
+/** What a run of these settings takes besides time. */
+export function benchmarkCosts({ steps }: EngineBenchmark): string {
+  const { peakRssBytes, dataWaitFraction } = steps
+  return `At most ${bytes(peakRssBytes)} of memory; ${percent(dataWaitFraction)} of a run’s time waiting for images.`
 }
 
 /** When and where it was measured. */

@@ -27,7 +27,7 @@ export function noValuesYet({ status }: Pick<RunFile, 'status'>): string {
 /** The same for the reconstructions. */
 export function noImagesYet({ status, config }: Pick<RunFile, 'status' | 'config'>): string {
   return isActive(status)
-    ? `Reconstructions appear at the first evaluation, after ${count(config.evaluateEvery)} steps.`
+    ? `Reconstructions appear at the first evaluation, after ${count(Math.min(config.evaluateEvery, config.steps))} steps.`
     : 'Training ended before the first evaluation.'
 }
 
@@ -58,8 +58,18 @@ export function situationOf(run: RunFile, checkpointStep: number | null): Situat
   switch (run.status) {
     case 'created':
     case 'preparing':
-    case 'running':
       return null
+    case 'running':
+      // It does not train any more: the service tries batch sizes, and then ends it with the answer.
+      return run.error === null
+        ? null
+        : {
+            tone: 'trouble',
+            title: 'Training ended.',
+            text: `${run.error.message} Gyre is trying smaller batches, for two minutes at most.`,
+            resume: null,
+            needsMoreSteps: false,
+          }
     case 'paused':
       return {
         tone: 'plain',
@@ -88,7 +98,7 @@ export function situationOf(run: RunFile, checkpointStep: number | null): Situat
       return {
         tone: 'trouble',
         title: 'Interrupted.',
-        text: `Gyre ended while this run was training. ${saved}`,
+        text: `${error || 'Gyre ended while this run was training.'} ${saved}`,
         resume: from,
         needsMoreSteps: past,
       }

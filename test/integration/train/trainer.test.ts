@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bfloat16Refusal } from '#main/engine/index'
 import { listCheckpoints, readTensors, resolveCheckpoint } from '#main/train/checkpoint'
 import { isFiniteTensor } from '#main/train/tensors'
 import {
@@ -109,6 +110,21 @@ describe('exact resume', () => {
     const again = await trainer.call.train({ runFolder, packed }, context)
     expect(again).toMatchObject({ status: 'finished', step: tinyConfig.steps })
     await expectSame(runFolder)
+  })
+
+  test('in bfloat16, too', async (test) => {
+    const refusal = bfloat16Refusal('tensorflow-cpu')
+    test.skip(refusal !== null, refusal ?? '')
+    const low = { precision: 'bfloat16' } as const
+    const [whole, cut] = [await world.run('bfloat16', low), await world.run('bfloat16-stopped', low)]
+    await trainer.call.train({ runFolder: whole, packed }, context)
+    const stopping = await startTrainer('tensorflow-cpu', {
+      hooks: { onStep: (step) => (step === 9 ? void stopping.call.stop(undefined, context) : undefined) },
+    })
+    expect(await stopping.call.train({ runFolder: cut, packed }, context)).toMatchObject({ step: 9 })
+    await trainer.call.train({ runFolder: cut, packed }, context)
+    expect(await weightsOf(cut, tinyConfig.steps)).toEqual(await weightsOf(whole, tinyConfig.steps))
+    expect(await weightsOf(cut, tinyConfig.steps)).not.toEqual(await weightsOf(straight, tinyConfig.steps))
   })
 
   test('stopped in the middle of an evaluation', async () => {

@@ -23,7 +23,7 @@ it('an engine counts as used from the moment at which a test or a measurement is
       options: { home },
       host: never,
       vectors: '',
-      bench: new Bench(jobs, never),
+      bench: new Bench(jobs, never, new Quiet(() => Promise.resolve(null))),
       benchmarks: new Benchmarks(`${home}/benchmarks.json`),
       quiet: new Quiet(() => new Promise((resolve) => (lookAround = resolve))),
       release: () => Promise.resolve(),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { defaultConfig, parseConfig, presets } from '#shared/config/index'
 import type { DatasetFile, MetricsRecord } from '#shared/contract/files'
+import { contract } from '#shared/contract/index'
 import { Bus } from '../../../src-main/service/bus'
 import { newDatasetId } from '../../../src-main/service/datasets'
 import { StepTimes, stepShape } from '../../../src-main/service/measured'
@@ -30,6 +31,10 @@ it('keeps settings, one change after the other, and survives a damaged file', as
     trainerIsolation: 'thread',
     welcomeDismissed: false,
   })
+  // As they arrive from the window: nothing that is not given takes a default's place.
+  const change = contract.settings.set.input
+  const given = [{ appearance: 'dark' }, { engine: 'wasm' }, { trainerIsolation: 'process' }]
+  expect(given.map((one) => change.parse(one))).toEqual(given)
   await Promise.all([settings.set({ appearance: 'dark' }), settings.set({ engine: 'wasm' })])
   expect(await new SettingsStore(file, bus).get()).toMatchObject({ appearance: 'dark', engine: 'wasm' })
   expect(seen).toHaveLength(2)
