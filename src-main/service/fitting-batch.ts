@@ -161,7 +161,7 @@ export async function answerMemory(
   const what = `batches of ${config.batchSize} images`
   return new BatchTooLarge(
     isFault
-      ? `Training ended in a fault of native code with ${what}, as it does where memory runs out.`
+      ? `The engine crashed with ${what}, as it does where memory runs out.`
       : `The memory is not enough for ${what}.`,
     tried
       ? `A batch size of ${batchSize} fits: it was tried just now. Start a new run with it.`

@@ -45,15 +45,19 @@ export interface Situation {
 
 /**
  * What to say about a run that does not train now; null while it trains or prepares.
- * @param checkpointStep Step that a resume starts from; null when nothing was saved.
+ * @param checkpointStep Step that a resume starts from; null when nothing was saved, undefined while that is not known yet.
  */
-export function situationOf(run: RunFile, checkpointStep: number | null): Situation | null {
+export function situationOf(run: RunFile, checkpointStep: number | null | undefined): Situation | null {
   const past = run.step >= run.config.steps
-  const from = checkpointStep === null ? 'Start again' : `Resume from step ${count(checkpointStep)}`
-  const saved =
-    checkpointStep === null
-      ? 'Nothing had been saved yet.'
-      : `The state of step ${count(checkpointStep)} is saved; resuming goes on from there.`
+  const [from, saved] =
+    checkpointStep === undefined
+      ? [null, '']
+      : checkpointStep === null
+        ? ['Start again', 'Nothing had been saved yet.']
+        : [
+            `Resume from step ${count(checkpointStep)}`,
+            `The state of step ${count(checkpointStep)} is saved; resuming goes on from there.`,
+          ]
   const error = run.error ? [run.error.message, run.error.hint].filter(Boolean).join(' ') : ''
   switch (run.status) {
     case 'created':

@@ -117,7 +117,7 @@ it('a fault that comes with the whole batch only is about memory', async () => {
   expect(await answerMemory(fault, question(8), { host: machine(4, 'dies') })).toMatchObject({
     code: 'out-of-memory',
     batchSize: 4,
-    message: expect.stringContaining('fault of native code with batches of 8 images') as string,
+    message: expect.stringContaining('engine crashed with batches of 8 images') as string,
   })
 })
 

@@ -61,6 +61,22 @@ describe('situationOf', () => {
     expect(situationOf(run({ status: 'interrupted' }), null)?.resume).toBe('Start again')
   })
 
+  it('names the reason of an interruption where there is one, and promises nothing before it knows what is saved', () => {
+    const error = { code: 'crashed', message: 'The trainer was ended from outside.' }
+    const situation = situationOf(run({ status: 'interrupted', error }), undefined)
+    expect(situation?.text.trim()).toBe('The trainer was ended from outside.')
+    expect(situation?.resume).toBeNull()
+  })
+
+  it('says that smaller batches are tried, which is no training any more', () => {
+    const error = { code: 'out-of-memory', message: 'The memory is not enough for this.' }
+    expect(situationOf(run({ status: 'running', error }), undefined)).toMatchObject({
+      title: 'Training ended.',
+      text: expect.stringContaining('trying smaller batches') as string,
+      resume: null,
+    })
+  })
+
   it('repeats what the service said about a failure', () => {
     const error = { code: 'out-of-memory', message: 'No memory for batches of 512.', hint: 'Try 64.' }
     expect(situationOf(run({ status: 'failed', error }), 500)?.text).toMatch(/batches of 512\. Try 64\./)
