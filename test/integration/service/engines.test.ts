@@ -71,14 +71,14 @@ describe('training comes first', () => {
     const train = (): ReturnType<typeof client.runs.create> =>
       client.runs.create({ datasetId, config: { ...tinyConfig, steps: 2 }, engine, name })
     const { jobId } = await client.engines.benchmark({ id: engine })
-    const measuring = expect(jobDone(client, jobId)).rejects.toThrow('The run “comes first” began')
+    const measuring = expect(jobDone(client, jobId)).rejects.toThrow('because the run “comes first” began')
     const first = await train()
     await measuring
     await runWhen(client, first.id, ({ status }) => status === 'finished')
 
     const testing = expect(client.engines.test({ id: engine })).rejects.toMatchObject({
       code: 'busy',
-      message: 'The run “comes first” began, and training comes first.',
+      message: 'The test or measurement of an engine was ended, because the run “comes first” began.',
     })
     const second = await train()
     await testing
