@@ -56,7 +56,12 @@ async function readConfigFile(path: string): Promise<object> {
     if ((await stat(path)).size > maxConfigBytes) throw new Error('too large')
     value = JSON.parse(await readFile(path, 'utf8'))
   } catch (cause) {
-    throw wrongUsage(`The configuration file “${path}” can't be read (${(cause as Error).message}).`)
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT') throw wrongUsage(`There is no file “${path}”.`)
+    if (code === 'EISDIR') throw wrongUsage(`“${path}” is a folder.`, 'Name a JSON file with settings.')
+    if (cause instanceof SyntaxError)
+      throw wrongUsage(`“${path}” is no JSON file.`, `Where it stops being one: ${message}.`)
+    throw wrongUsage(`The configuration file “${path}” can't be read (${message}).`)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw wrongUsage(`“${path}” holds no settings.`, 'It must be a JSON object like {"steps": 500}.')

@@ -8,10 +8,19 @@ import { createTurns, largePixels, maxPixels, type Turns } from './limits'
 import type { ImageFormat } from './sniff'
 import { Unusable } from './unusable'
 
-sharp.block({ operation: ['VipsForeignLoad'] })
-sharp.unblock({
-  operation: ['Png', 'Jpeg', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map((name) => `VipsForeignLoad${name}Buffer`),
-})
+const formats = ['Png', 'Jpeg', 'Webp', 'Nsgif', 'Tiff', 'Heif']
+
+/**
+ * Every loader but those of the six formats from memory. Not all, to allow six again: it holds for the whole process, and while one
+ * thread starts, another may be decoding.
+ */
+export const blockedLoaders: readonly string[] = [
+  ...['Csv', 'Matrix', 'Raw', 'Vips', 'Svg', 'Pdf', 'Jp2k', 'Jxl', 'Uhdr', 'Openslide', 'Magick', 'Magick7'],
+  ...['Ppm', 'Rad', 'Analyze', 'Fits', 'Openexr', 'Mat', 'Nifti', 'Dcraw'],
+  ...formats.flatMap((name) => [`${name}File`, `${name}Source`]),
+].map((name) => `VipsForeignLoad${name}`)
+
+sharp.block({ operation: [...blockedLoaders] })
 // Many images in parallel beat many threads on one; and no source is asked for twice.
 sharp.concurrency(1)
 sharp.cache(false)

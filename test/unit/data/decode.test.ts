@@ -1,11 +1,14 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import type { Transform } from '#shared/contract/common'
-import { encodePng, readImage, toThumbnail, type ImageFacts } from '#main/data/decode'
+import { blockedLoaders, encodePng, readImage, toThumbnail, type ImageFacts } from '#main/data/decode'
 import { mendJpeg } from '#main/data/jpeg'
 import { quickPng } from '#main/data/quick-png'
 import type { ImageFormat } from '#main/data/sniff'
+import { withFolder } from '../../support/folders'
 import { writePng, type PngColour } from '../../support/png'
 
 const base: Transform = { imageSize: 16, resize: 'crop', background: '#ffffff', channelsIn: 3 }
@@ -292,6 +295,26 @@ describe('fit', () => {
       }
     },
   )
+})
+
+describe('what else the image library reads', () => {
+  it('is blocked, and what is decoded never is, not even for a moment', async () => {
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
+    const others = [svg, Buffer.from('1,2\n3,4\n'), Buffer.from('2 2\n1 2\n3 4\n'), Buffer.from('%PDF-1.4\n')]
+    for (const bytes of others)
+      await expect(sharp(bytes).metadata()).rejects.toThrow('unsupported image format')
+    await withFolder(async (folder) => {
+      const path = join(folder, 'a.png')
+      await writeFile(path, writePng({ width: 4, height: 4, colour: 'rgb' }, sample(8)))
+      await expect(sharp(path).metadata()).rejects.toThrow('unsupported image format')
+    })
+    // Blocking a class blocks those below it.
+    const decoded = [
+      '',
+      ...['Png', 'Jpeg', 'Webp', 'Nsgif', 'Tiff', 'Heif'].flatMap((name) => [name, `${name}Buffer`]),
+    ]
+    for (const name of decoded) expect(blockedLoaders).not.toContain(`VipsForeignLoad${name}`)
+  })
 })
 
 describe('a large image', () => {
