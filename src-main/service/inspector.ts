@@ -121,7 +121,6 @@ export class Inspector {
 
   /** Whether the result is there to be read. One that is damaged, or of another version of Gyre, is made anew. */
   async #isWhole(resolved: Resolved): Promise<boolean> {
-    if (!(await isThere(resolved.folder))) return false
     try {
       await this.#inspection(resolved)
       return true

@@ -12,8 +12,11 @@ export interface FakeTrainers extends ChosenHost {
   alive: number
 }
 
-/** `handlers` are those of every trainer; calls without one are never answered. */
-export function fakeTrainers(handlers: TrainerHandlers): FakeTrainers {
+/** Ends the trainer as a process ends; what it was asked is never answered. */
+type Die = (crash: GyreError) => Promise<never>
+
+/** `handlersOf` gives those of each trainer; calls without one are never answered. */
+export function fakeTrainers(handlersOf: (die: Die) => TrainerHandlers): FakeTrainers {
   const state: FakeTrainers = {
     alive: 0,
     fits: () => Promise.resolve(true),
@@ -22,7 +25,12 @@ export function fakeTrainers(handlers: TrainerHandlers): FakeTrainers {
       state.alive += 1
       let end: (crash: GyreError | null) => void = () => undefined
       const ended = new Promise<GyreError | null>((resolve) => (end = resolve))
-      const trainer = new Proxy(handlers, {
+      const die: Die = (crash) => {
+        end(crash)
+        far.close()
+        return new Promise(() => undefined)
+      }
+      const trainer = new Proxy(handlersOf(die), {
         get: (given, name: keyof TrainerHandlers) => given[name] ?? (() => new Promise(() => undefined)),
       })
       serve(trainerContract, { trainer } as Handlers<TrainerContract>, far, { connectionId: 'parent' })

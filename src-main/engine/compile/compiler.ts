@@ -105,12 +105,12 @@ export class Compiler {
     requireSame(first.graph, second.graph)
     const { graph, feeds, reads, result } = first
     if (!this.exact) fuse(graph)
-    const own = this.exact || this.#native.device === null ? [] : this.#native.operations()
-    const exactBiasGradients = own.includes('GyreBiasGradient')
+    const own = this.exact || this.#native.device === null ? null : this.#native.operations()
+    const exactBiasGradients = own?.includes('GyreBiasGradient') ?? false
     const exactly = bfloat16 ? toBfloat16(graph, { exactBiasGradients }) : (ref: Ref): Ref => ref
     const outputs = resolved(result.outputs, exactly)
     const updates = result.updates && resolveUpdates(result.updates, exactly)
-    if (!this.exact && this.#native.device !== null) forProcessor(graph, own)
+    if (own) forProcessor(graph, own)
     const handles = readVariables(graph, reads)
     const targets = updates ? this.#update(first, outputs, updates, handles) : []
     try {

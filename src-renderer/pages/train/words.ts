@@ -102,7 +102,7 @@ export function situationOf(run: RunFile, checkpointStep: number | null | undefi
       return {
         tone: 'trouble',
         title: 'Interrupted.',
-        text: `${error || 'Gyre ended while this run was training.'} ${saved}`,
+        text: [error || 'Gyre ended while this run was training.', saved].filter(Boolean).join(' '),
         resume: from,
         needsMoreSteps: past,
       }

@@ -3,13 +3,10 @@ import { totalmem } from 'node:os'
 import { expect, it } from 'vitest'
 import { defaultConfig } from '#shared/config/index'
 import { GyreError } from '#shared/contract/errors'
-import { trainerContract, type TrainerContract } from '#shared/contract/trainer'
-import type { Handlers } from '#shared/contract/define'
-import { memoryPair, serve } from '#shared/rpc/index'
 import { answerMemory, BatchTooLarge, type BatchQuestion } from '../../../src-main/service/fitting-batch'
 import { estimateMemory } from '../../../src-main/service/preflight'
 import { crashOfProcess, type TrainerCrash } from '../../../src-main/service/trainer-crash'
-import type { ChosenHost } from '../../../src-main/service/trainer-host'
+import { fakeEngine, fakeTrainers, type FakeTrainers } from '../../support/fake-trainer'
 
 const full = new GyreError('out-of-memory', 'The memory is not enough for this.')
 
@@ -21,53 +18,26 @@ function crash(signal: NodeJS.Signals): TrainerCrash {
 
 const fault = crash('SIGSEGV')
 const ended = crash('SIGKILL')
-const engine = { id: 'wasm', name: 'WASM', version: '1', device: 'CPU', reason: '' }
 
-interface Machine extends ChosenHost {
+interface Machine extends FakeTrainers {
   /** Batch sizes that were tried, in order. */
   tried: number[]
-  /** Trainers that were not ended. */
-  alive: number
 }
 
 /** Trainers with room for `room` images: beyond it they throw, or end as a process does. */
 function machine(room: number, how: 'throws' | 'dies' | 'hangs' = 'throws'): Machine {
-  const state: Machine = {
-    tried: [],
-    alive: 0,
-    fits: () => Promise.resolve(true),
-    start: () => {
-      const [near, far] = memoryPair()
-      state.alive += 1
-      let end: (crash: GyreError | null) => void = () => undefined
-      const whenEnded = new Promise<GyreError | null>((resolve) => (end = resolve))
-      const handlers = {
-        trainer: {
-          load: () => engine,
-          bench: ({ config }: { config: { batchSize: number } }) => {
-            state.tried.push(config.batchSize)
-            if (config.batchSize <= room) return { stepMs: [1], waitMs: [0], loss: 1, peakRssBytes: 1 }
-            if (how === 'hangs') return new Promise<never>(() => undefined)
-            if (how === 'throws') throw full
-            end(fault)
-            far.close()
-            return new Promise<never>(() => undefined)
-          },
-        },
-      } as unknown as Handlers<TrainerContract>
-      serve(trainerContract, handlers, far, { connectionId: 'parent' })
-      let isAlive = true
-      const kill = (): Promise<void> => {
-        if (isAlive) state.alive -= 1
-        isAlive = false
-        end(null)
-        near.close()
-        return Promise.resolve()
-      }
-      return Promise.resolve({ isolation: 'process', pid: 1, transport: near, ended: whenEnded, kill })
+  const tried: number[] = []
+  const host = fakeTrainers((die) => ({
+    load: () => fakeEngine('wasm'),
+    bench: ({ config: { batchSize } }) => {
+      tried.push(batchSize)
+      if (batchSize <= room) return { stepMs: [1], waitMs: [0], loss: 1, peakRssBytes: 1 }
+      if (how === 'hangs') return new Promise<never>(() => undefined)
+      if (how === 'throws') throw full
+      return die(fault)
     },
-  }
-  return state
+  }))
+  return Object.assign(host, { tried })
 }
 
 const question = (batchSize: number): BatchQuestion => ({

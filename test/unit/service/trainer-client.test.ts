@@ -14,10 +14,10 @@ const always = (id: EngineId): EngineChooser => ({
 
 /** Whether work that goes on while other work runs out of memory comes to its end. */
 async function outlivesOthers(id: EngineId): Promise<boolean> {
-  const host = fakeTrainers({
+  const host = fakeTrainers(() => ({
     load: () => fakeEngine(id),
     memory: () => ({ tensors: 0, bytes: 0, rssBytes: 1, cpuMs: 1 }),
-  })
+  }))
   const trainers = new TrainerClient(host, always(id))
   let release: () => void = () => undefined
   const waiting = new Promise<void>((resolve) => (release = resolve))
@@ -55,7 +55,7 @@ it('`auto` leads to the next engine where the first does not start, and a wish b
     if (engine === 'tensorflow-cuda') throw new GyreError('engine-unavailable', 'There is no card.')
     return fakeEngine(engine)
   })
-  const host = fakeTrainers({ load })
+  const host = fakeTrainers(() => ({ load }))
   const trainers = new TrainerClient(host, {
     choose: (wish) => {
       const first = notStarted.has('tensorflow-cuda') ? 'tensorflow-cpu' : 'tensorflow-cuda'

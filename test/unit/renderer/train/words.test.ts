@@ -64,7 +64,7 @@ describe('situationOf', () => {
   it('names the reason of an interruption where there is one, and promises nothing before it knows what is saved', () => {
     const error = { code: 'crashed', message: 'The trainer was ended from outside.' }
     const situation = situationOf(run({ status: 'interrupted', error }), undefined)
-    expect(situation?.text.trim()).toBe('The trainer was ended from outside.')
+    expect(situation?.text).toBe('The trainer was ended from outside.')
     expect(situation?.resume).toBeNull()
   })
 
